@@ -1,0 +1,86 @@
+"""Configuration: pydantic models that refuse what they do not know, and say what they would accept.
+
+A component's section names it and gives its options, or is the bare name::
+
+    decoder: {name: lstm, size: 256, attention: luong}
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from seq2seq_kit.errors import ConfigError, PluginError
+
+
+class Config(BaseModel):
+    """Base of all configuration sections: frozen, no unknown fields, no silent coercion of strings to numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_fields(cls, values: Any) -> Any:
+        for key in values if isinstance(values, dict) else ():
+            if key not in cls.model_fields:
+                close = difflib.get_close_matches(str(key), cls.model_fields, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                there_is = ", ".join(sorted(cls.model_fields))
+                raise PydanticCustomError(
+                    "unknown_field", "there is no field {key}{hint} (there is: {there_is})",
+                    {"key": repr(key), "hint": hint, "there_is": there_is},
+                )
+        return values
+
+
+class ComponentConfig(Config):
+    """Base of every component's configuration."""
+
+    name: str
+    """The component's name, bare or qualified by its distribution."""
+
+
+def component_field(kind: str) -> Any:
+    """The type of a field that holds a component's section: validated by the class which that component declares."""
+
+    def resolve(value: Any) -> Any:
+        from seq2seq_kit.registry import registry
+
+        if isinstance(value, ComponentConfig):
+            return value
+        if isinstance(value, str):
+            value = {"name": value}
+        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+            raise PydanticCustomError("component", "a {kind} is its name, or a mapping with a 'name'", {"kind": kind})
+        try:
+            config_class = registry().find(kind, value["name"]).component.load_config() or ComponentConfig
+        except PluginError as error:
+            raise PydanticCustomError("component", "{reason}", {"reason": str(error)}) from error
+        return config_class.model_validate(value)
+
+    return Annotated[SerializeAsAny[ComponentConfig], BeforeValidator(resolve)]
+
+
+def validate(config_class: type[Config], values: Any, where: str) -> Any:
+    """``config_class`` made of ``values``; raises :class:`ConfigError` with one line for each wrong field.
+
+    Args:
+        where: what the values are, for the message (a file name, ``"--set"``).
+    """
+    try:
+        return config_class.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{where}: {_explain(detail)}" for detail in error.errors())) from None
+
+
+def _explain(detail: Any) -> str:
+    path = ".".join(str(part) for part in detail["loc"])
+    message = detail["msg"]
+    if detail["type"] in ("component", "unknown_field"):
+        return f"{path}: {message}" if path else message
+    if detail["type"] == "missing":
+        return f"{path}: this field is required"
+    return f"{path}: {message[0].lower()}{message[1:]}, got {detail['input']!r}"

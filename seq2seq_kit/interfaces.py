@@ -1,0 +1,243 @@
+"""The contracts between components: what flows between encoder, decoder, attention, criterion and search.
+
+Shapes: B sentences, K beams, S source positions, T target positions, V vocabulary, H hidden size, D any width.
+Masks are bool, True = real. All sequences are right-padded. "Beam is a dimension": what belongs to a sentence is
+``[B, ...]`` and is never repeated K times.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+ScoreKind = Literal["logits", "log_probs"]
+TensorDict = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """What an encoder reads: token ids (``vocab_size``) or continuous frames (``feature_size``), one of the two."""
+
+    vocab_size: int | None = None
+    pad_id: int = 0
+    feature_size: int | None = None
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """The vocabulary that a decoder writes, and its special ids."""
+
+    vocab_size: int
+    pad_id: int = 0
+    bos_id: int = 1
+    eos_id: int = 2
+    unk_id: int = 3
+
+
+@dataclass(frozen=True)
+class MemorySpec:
+    """The sizes of a :class:`Memory`, known before any is made.
+
+    Args:
+        size: H of ``Memory.states``.
+        final: for each entry of ``Memory.final``, its (layers, size); empty when the encoder has no final state.
+    """
+
+    size: int
+    final: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass
+class Batch:
+    """A padded batch of examples.
+
+    ``target`` holds the labels: the sentence's tokens followed by EOS, without BOS (see :func:`shift_right`).
+    """
+
+    source: Tensor  # [B, S] int64, or [B, S, F] float for continuous input
+    source_mask: Tensor  # [B, S] bool
+    target: Tensor | None = None  # [B, T] int64
+    target_mask: Tensor | None = None  # [B, T] bool
+    ids: list[Any] = field(default_factory=list)  # B identifiers of the examples
+    extras: TensorDict = field(default_factory=dict)  # [B, ...] each
+
+    def __len__(self) -> int:
+        return self.source.shape[0]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+
+        def move(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x.to(device)
+
+        return replace(
+            self,
+            source=self.source.to(device),
+            source_mask=self.source_mask.to(device),
+            target=move(self.target),
+            target_mask=move(self.target_mask),
+            extras={name: x.to(device) for name, x in self.extras.items()},
+        )
+
+
+@dataclass
+class Memory:
+    """What an encoder made of a batch of sources. An encoder that shortens its input (S' < S) owns the new mask."""
+
+    states: Tensor  # [B, S', H]
+    mask: Tensor  # [B, S'] bool
+    final: TensorDict = field(default_factory=dict)  # e.g. {"h": [B, L, H], "c": [B, L, H]}, at the last real position
+    extras: TensorDict = field(default_factory=dict)  # [B, ...] each
+
+    def mean(self) -> Tensor:
+        """The mean of ``states`` over real positions, [B, H]: a decoder's start where there is no ``final``."""
+        weights = self.mask.to(self.states.dtype).unsqueeze(-1)  # [B, S', 1]
+        total = self.states.masked_fill(~self.mask.unsqueeze(-1), 0).sum(1)
+        return total / weights.sum(1).clamp(min=1)
+
+
+class Encoder(nn.Module, ABC):
+    """Reads a source. Built as ``cls(config, source: SourceSpec)``."""
+
+    memory_spec: MemorySpec
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Memory:
+        """Encode; padding must not change what comes out at real positions."""
+
+
+@dataclass
+class DecoderState:
+    """All that a decoder carries from step to step: three flat dicts of tensors.
+
+    The first state has K = 1 and ``history`` tensors with t = 0.
+    """
+
+    rows: TensorDict = field(default_factory=dict)  # [B, K, ...]: follow a hypothesis
+    history: TensorDict = field(default_factory=dict)  # [B, K, t, ...]: grow by one position a step
+    sentences: TensorDict = field(default_factory=dict)  # [B, ...]: one per source
+
+    def advance(self, output: StepOutput) -> DecoderState:
+        """The state after a step, for unrolling outside a search (differentiable; nothing is written in place)."""
+        history = {name: torch.cat([past, output.new_history[name]], 2) for name, past in self.history.items()}
+        return DecoderState(output.rows, history, self.sentences)
+
+    def select(self, parents: Tensor) -> DecoderState:
+        """The state of the hypotheses ``parents`` ([B, K'] int64, indexes into K); for unrolling outside the engine."""
+
+        def gather(x: Tensor) -> Tensor:  # [B, K, ...] -> [B, K', ...]
+            return x[torch.arange(x.shape[0], device=x.device).unsqueeze(1), parents]
+
+        rows = {name: gather(x) for name, x in self.rows.items()}
+        history = {name: gather(x) for name, x in self.history.items()}
+        return DecoderState(rows, history, self.sentences)
+
+
+@dataclass
+class StepOutput:
+    """What one time step returns.
+
+    V' may exceed V: ids >= V are the source's own words (copying), fed back as unknown.
+    """
+
+    scores: Tensor  # [B, K, V']
+    kind: ScoreKind = "logits"
+    rows: TensorDict = field(default_factory=dict)  # [B, K, ...], same names and shapes as in the state
+    new_history: TensorDict = field(default_factory=dict)  # [B, K, 1, ...]: only the new slice
+    attention: Tensor | None = None  # [B, K, S']
+
+
+@dataclass
+class DecoderOutput:
+    """What teacher forcing returns. ``losses`` are a decoder's own, already summed over real positions."""
+
+    hidden: Tensor  # [B, T, H]
+    attention: Tensor | None = None  # [B, T, S']
+    losses: TensorDict = field(default_factory=dict)  # scalars
+
+
+class Decoder(nn.Module, ABC):
+    """Writes a target. Built as ``cls(config, target: TargetSpec, memory: MemorySpec | None)``.
+
+    ``forward`` followed by ``output`` is the same function as T calls of ``step`` in eval mode. Reordering, growing and
+    shrinking state is the engine's work, never the decoder's. ``init_state`` and ``step`` are differentiable and write
+    nothing in place. A language model is a decoder that accepts ``memory=None``.
+    """
+
+    score_kind: ScoreKind = "logits"
+
+    @abstractmethod
+    def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:
+        """The state before the first step: K = 1, no history. What depends on the source alone is computed here."""
+
+    @abstractmethod
+    def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
+        """One time step for all hypotheses: ``tokens`` [B, K] int64 and ``position`` [B] int64 (0 for BOS)."""
+
+    @abstractmethod
+    def forward(self, prefix: Tensor, memory: Memory | None) -> DecoderOutput:
+        """Teacher forcing: all positions of ``prefix`` [B, T] (BOS first) at once."""
+
+    @abstractmethod
+    def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
+        """Scores [B, T, V'] (of ``score_kind``) from ``hidden`` [B, T, H]; apart, so that a criterion can chunk it."""
+
+    def native(self) -> Any | None:
+        """A native stepper for this decoder, or None; used only while ``step`` is not overridden."""
+        return None
+
+
+class Attention(nn.Module, ABC):
+    """Looks up a memory. Built as ``cls(config, query_size: int, memory: MemorySpec)``.
+
+    ``context_size`` is the width of the context it returns. ``recurrent`` attention (location, coverage) is called one
+    time step at a time, and its state follows the hypothesis.
+    """
+
+    context_size: int
+    recurrent: bool = False
+
+    @abstractmethod
+    def project(self, memory: Memory) -> TensorDict:
+        """Keys, values, mask, …: all that depends on the memory alone, ``[B, ...]`` each; called once per sentence."""
+
+    def init_state(self, projected: TensorDict) -> TensorDict:
+        """The state of a recurrent attention before the first step, ``[B, 1, ...]`` each."""
+        return {}
+
+    @abstractmethod
+    def forward(
+        self, query: Tensor, projected: TensorDict, state: TensorDict
+    ) -> tuple[Tensor, Tensor | None, TensorDict]:
+        """Context [B, Q, context_size], weights [B, Q, S'] (zero on padding; None where there are none) and new state.
+
+        Q counts independent queries: all T positions in training, K hypotheses in decoding.
+        """
+
+
+@dataclass
+class CriterionOutput:
+    """Sums over real target positions, so that they add up over batches; divide by ``tokens`` for a mean."""
+
+    loss: Tensor  # scalar, differentiable: what training minimises
+    nll: Tensor  # scalar, detached: negative log-likelihood in nats, whatever the loss is
+    correct: Tensor  # scalar, detached: positions where the best-scored token is the label
+    tokens: int
+
+
+class Criterion(nn.Module, ABC):
+    """Scores against labels. Built as ``cls(config, target: TargetSpec)``."""
+
+    @abstractmethod
+    def forward(self, scores: Tensor, kind: ScoreKind, target: Tensor, mask: Tensor) -> CriterionOutput:
+        """``scores`` [B, T, V'] of ``kind``, labels ``target`` [B, T], ``mask`` [B, T] (True = counted)."""
+
+
+def shift_right(target: Tensor, bos_id: int) -> Tensor:
+    """The decoder's input for labels ``target`` [B, T]: BOS, then all labels but the last. [B, T]"""
+    return torch.cat([torch.full_like(target[:, :1], bos_id), target[:, :-1]], 1)
