@@ -8,6 +8,7 @@ A component's section names it and gives its options, or is the bare name::
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError, model_validator
@@ -24,16 +25,18 @@ class Config(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _only_known_fields(cls, values: Any) -> Any:
-        for key in values if isinstance(values, dict) else ():
-            if key not in cls.model_fields:
-                close = difflib.get_close_matches(str(key), cls.model_fields, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                there_is = ", ".join(sorted(cls.model_fields))
-                raise PydanticCustomError(
-                    "unknown_field", "there is no field {key}{hint} (there is: {there_is})",
-                    {"key": repr(key), "hint": hint, "there_is": there_is},
-                )
-        return values
+        return only_known_fields(values, cls.model_fields)
+
+
+def only_known_fields(values: Any, known: Iterable[str]) -> Any:
+    """``values`` as they are; a mapping with an unknown key is refused, the nearest known one named."""
+    for key in values if isinstance(values, dict) else ():
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            parts = {"key": repr(key), "hint": hint, "there_is": ", ".join(sorted(known))}
+            raise PydanticCustomError("unknown_field", "there is no field {key}{hint} (there is: {there_is})", parts)
+    return values
 
 
 class ComponentConfig(Config):

@@ -8,12 +8,16 @@ Masks are bool, True = real. All sequences are right-padded. "Beam is a dimensio
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from seq2seq_kit.decoding.hypothesis import Hypothesis
 
 ScoreKind = Literal["logits", "log_probs"]
 TensorDict = dict[str, Tensor]
@@ -241,3 +245,124 @@ class Criterion(nn.Module, ABC):
 def shift_right(target: Tensor, bos_id: int) -> Tensor:
     """The decoder's input for labels ``target`` [B, T]: BOS, then all labels but the last. [B, T]"""
     return torch.cat([torch.full_like(target[:, :1], bos_id), target[:, :-1]], 1)
+
+
+class Tokenizer(ABC):
+    """Text to ids and back. Built as ``cls(config)``; then either trained or loaded. The first four ids are special."""
+
+    pad_id, bos_id, eos_id, unk_id = 0, 1, 2, 3
+    vocab_size: int
+
+    @abstractmethod
+    def train(self, texts: Iterable[str]) -> None:
+        """Learn the vocabulary from training texts."""
+
+    @abstractmethod
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, without BOS and EOS."""
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ``ids``; pad, BOS and EOS are dropped."""
+
+    @abstractmethod
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Each id as a person would read it."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write one readable file."""
+
+    @abstractmethod
+    def load(self, path: Path) -> None:
+        """Read what :meth:`save` wrote."""
+
+
+@dataclass
+class Example:
+    """One example as read: before any tokenizer."""
+
+    source: str
+    target: str | None = None
+    references: list[str] = field(default_factory=list)  # further correct targets, for evaluation
+    id: Any = None
+    extras: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EncodedExample:
+    """One example as ids; ``target`` ends with EOS."""
+
+    source: list[int]
+    target: list[int] | None = None
+    id: Any = None
+    extras: dict[str, Any] = field(default_factory=dict)
+
+
+class Metric(ABC):
+    """Compares outputs with references. Built as ``cls(config)``."""
+
+    higher_is_better: bool = True
+
+    @abstractmethod
+    def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+        """The corpus score; ``references[i]`` holds one or more references of ``outputs[i]``."""
+
+    def signature(self) -> str:
+        """How exactly the score is computed (for sacreBLEU metrics, its signature)."""
+        return ""
+
+
+class Task(ABC):
+    """What sequences mean: reads examples, owns tokenizers, and turns hypotheses into its own output type.
+
+    Built as ``cls(config)``, then prepared (training) or loaded (decoding).
+    """
+
+    source_spec: SourceSpec
+    target_spec: TargetSpec
+
+    @abstractmethod
+    def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Iterator[Example]:
+        """The examples of a data file (or of parallel files, one a side)."""
+
+    @abstractmethod
+    def prepare(self, examples: Iterable[Example]) -> None:
+        """Learn tokenizers from the training examples and set the specs."""
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
+        """Normalise and tokenize."""
+
+    @abstractmethod
+    def collate(self, examples: Sequence[EncodedExample]) -> Batch:
+        """Pad and stack."""
+
+    @abstractmethod
+    def decode(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
+        """The task's output for one example from its n-best hypotheses (possibly none), best first."""
+
+    @abstractmethod
+    def metrics(self) -> dict[str, Metric]:
+        """The task's metrics by name; the first one is the main one."""
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write the tokenizers' files."""
+
+    @abstractmethod
+    def load(self, directory: Path) -> None:
+        """Read what :meth:`save` wrote, and set the specs."""
+
+
+@dataclass
+class Output:
+    """A task's answer for one example. Tasks may subclass it."""
+
+    text: str
+    score: float  # as the search options define it; -inf where the search found nothing
+    tokens: list[str] = field(default_factory=list)  # as a person would read them, without EOS
+    token_scores: list[float] = field(default_factory=list)  # log-probabilities in nats, EOS included
+    source_tokens: list[str] = field(default_factory=list)
+    attention: Tensor | None = None  # [tokens + EOS, S']
+    alternatives: list[Output] = field(default_factory=list)  # the other n-best, best first

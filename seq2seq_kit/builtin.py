@@ -1,0 +1,41 @@
+"""The built-in components, declared through the same hook as a stranger's. Torch-free."""
+
+from __future__ import annotations
+
+from seq2seq_kit.components import Component
+from seq2seq_kit.hookspecs import hookimpl
+
+
+def _component(kind: str, name: str, module: str, cls: str, summary: str, **more: str) -> Component:
+    target = f"seq2seq_kit.{module}"
+    return Component(kind, name, f"{target}:{cls}", f"{target}:{cls}Config", summary, **more)  # type: ignore[arg-type]
+
+
+@hookimpl
+def register_components() -> list[Component]:
+    c = _component
+    return [
+        c("encoder", "rnn", "encoders.recurrent", "RNNEncoder", "Elman network, packed, uni- or bidirectional"),
+        c("encoder", "gru", "encoders.recurrent", "GRUEncoder", "gated recurrent unit (Cho et al. 2014)"),
+        c("encoder", "lstm", "encoders.recurrent", "LSTMEncoder", "long short-term memory (Hochreiter 1997)"),
+        c("decoder", "rnn", "decoders.recurrent", "RNNDecoder", "Elman network with any attention"),
+        c("decoder", "gru", "decoders.recurrent", "GRUDecoder", "gated recurrent unit with any attention"),
+        c("decoder", "lstm", "decoders.recurrent", "LSTMDecoder", "long short-term memory with any attention"),
+        c("attention", "none", "attention.none", "NoAttention", "no lookup: the state carries all (Sutskever 2014)"),
+        c("attention", "bahdanau", "attention.bahdanau", "BahdanauAttention", "additive (Bahdanau et al. 2015)"),
+        c("attention", "luong", "attention.luong", "LuongAttention", "dot, general or concat (Luong et al. 2015)"),
+        c("attention", "scaled_dot", "attention.scaled_dot", "ScaledDotAttention", "scaled dot product, one head"),
+        c("attention", "multihead", "attention.multihead", "MultiheadAttention", "several heads (Vaswani et al. 2017)"),
+        c("criterion", "cross_entropy", "criteria.cross_entropy", "CrossEntropy", "masked, with label smoothing"),
+        c("tokenizer", "char", "tokenizers.char", "CharTokenizer", "one token a character"),
+        c("tokenizer", "word", "tokenizers.word", "WordTokenizer", "words and punctuation"),
+        c("tokenizer", "bpe", "tokenizers.bpe", "BPETokenizer", "byte-pair encoding (Sennrich et al. 2016)"),
+        c("tokenizer", "unigram", "tokenizers.unigram", "UnigramTokenizer", "unigram language model (Kudo 2018)"),
+        c("metric", "bleu", "metrics.bleu", "BLEU", "sacreBLEU (Post 2018), 0 to 100"),
+        c("metric", "chrf", "metrics.chrf", "ChrF", "character F-score (Popović 2015), 0 to 100"),
+        c("metric", "exact", "metrics.exact", "ExactMatch", "outputs equal to a reference, in percent"),
+        c("schedule", "constant", "training.schedules", "Constant", "the same value at every step"),
+        c("schedule", "linear", "training.schedules", "Linear", "from one value to another over some steps"),
+        c("schedule", "inverse_sqrt", "training.schedules", "InverseSqrt", "warm-up, then 1/sqrt(step)"),
+        c("task", "translation", "tasks.translation", "Translation", "text in one language to another", verb="translate"),
+    ]

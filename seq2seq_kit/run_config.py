@@ -1,0 +1,121 @@
+"""The configuration of a run: one YAML file, one section a concern. Torch-free."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field
+
+from seq2seq_kit.config import Config, component_field, only_known_fields, validate
+from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.errors import ConfigError
+
+
+class DataConfig(Config):
+    """Where examples come from."""
+
+    train: list[str] = Field(min_length=1, max_length=2)
+    """One file (TSV, JSONL, gzip of either), or two parallel ones; ``phrasebook:train`` is the corpus in the package."""
+    dev: list[str] = Field(min_length=1, max_length=2)
+    """The same, for validation."""
+    on_error: Literal["stop", "skip"] = "stop"
+    """What to do about a malformed line: stop the run, or skip and count it."""
+    max_length: int = Field(default=256, ge=1)
+    """Training examples with more tokens on either side are left out and counted."""
+
+
+class ModelConfig(Config):
+    """The parts of the model. The attention belongs to the decoder's section."""
+
+    encoder: component_field("encoder")  # type: ignore[valid-type]
+    decoder: component_field("decoder")  # type: ignore[valid-type]
+
+
+class TrainingConfig(Config):
+    """How to train."""
+
+    max_steps: int | None = Field(default=None, ge=1)
+    """Stop after this many optimizer steps."""
+    max_minutes: float | None = Field(default=None, gt=0)
+    """Stop after this much training time (validation included). At least one of the two limits must be given."""
+    batch_tokens: int = Field(default=4096, ge=1)
+    """Padded tokens a batch, the longer side counted; examples of like length are batched together."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """The peak learning rate, multiplied by ``schedule``."""
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = Field(default=0.0, ge=0)
+    schedule: component_field("schedule") = {"name": "constant"}  # type: ignore[valid-type]
+    """Multiplies the learning rate at each step."""
+    teacher_forcing: component_field("schedule") = {"name": "constant"}  # type: ignore[valid-type]
+    """The probability, at each step, that the decoder is fed the reference token and not its own output (1 to 0)."""
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    """Largest gradient norm (Pascanu et al. 2013); null: no clipping."""
+    validate_every: int = Field(default=500, ge=1)
+    """Steps between validations; each saves the last checkpoint, and the best one if it is."""
+    save_every: int | None = Field(default=None, ge=1)
+    """Steps between further saves of the last checkpoint."""
+    validation_examples: int | None = Field(default=500, ge=0)
+    """How many dev examples to decode with the engine at a validation (the loss uses all); null: all; 0: none."""
+    validation_metric: str | None = None
+    """What makes a checkpoint the best: a metric of the task, or ``loss``. Default: the task's first metric, or the loss
+    where nothing is decoded."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after this many validations without a better one."""
+    tensorboard: bool = False
+    """Also write TensorBoard event files into the run folder."""
+
+
+_SEARCH_FIELDS = [f.name for f in dataclasses.fields(SearchOptions)]
+SearchSection = Annotated[SearchOptions, BeforeValidator(lambda value: only_known_fields(value, _SEARCH_FIELDS))]
+
+
+class RunConfig(Config):
+    """The whole of it, as in the YAML file and in the run folder's ``checkpoint.json``."""
+
+    seed: int = Field(default=1, ge=0)
+    task: component_field("task")  # type: ignore[valid-type]
+    data: DataConfig
+    model: ModelConfig
+    criterion: component_field("criterion") = {"name": "cross_entropy"}  # type: ignore[valid-type]
+    training: TrainingConfig
+    search: SearchSection = SearchOptions()
+    """The options of decoding, in validation and as the defaults of the run's verb."""
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
+    """Read a YAML file and apply ``key.path=value`` overrides (values are YAML); raises :class:`ConfigError`."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must hold a mapping with the sections {', '.join(RunConfig.model_fields)}")
+    for override in overrides or []:
+        _override(values, override)
+    return validate(RunConfig, values, str(path))
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {override}: write key=value, for instance --set training.max_steps=100")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if isinstance(inner, str):  # a component given by its bare name
+            inner = values[section] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {override}: {section} is not a section")
+        values = inner
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: {text!r} is not a YAML value") from None
