@@ -1,0 +1,103 @@
+"""``s2s evaluate RUN --data FILE``: decode a test set and score it with the task's metrics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from seq2seq_kit.cli.decode import one_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from seq2seq_kit.evaluation.evaluate import Evaluation
+
+
+def add_to(cli: typer.Typer) -> None:
+    """Add the command ``evaluate``."""
+    cli.command("evaluate")(evaluate)
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    data: Annotated[list[str], typer.Option(help="A data file; give it twice for parallel files (source, target).")],
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Also write the outputs, one a line.")] = None,
+    beam_size: Annotated[Optional[int], typer.Option(help="Hypotheses kept a sentence; 1 is greedy.")] = None,
+    length_penalty: Annotated[Optional[float], typer.Option(help="Exponent of the length in the score.")] = None,
+    max_length: Annotated[Optional[int], typer.Option(help="Most tokens of an output.")] = None,
+    on_error: Annotated[str, typer.Option(help="A malformed line: 'stop' or 'skip'.")] = "stop",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    show: Annotated[int, typer.Option(help="How many outputs to show beside their references.", min=0)] = 5,
+    batch_size: Annotated[int, typer.Option(help="Sentences a batch.", min=1)] = 32,
+    checkpoint: Annotated[str, typer.Option(help="'best' or 'last'.")] = "best",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
+    threads: Annotated[Optional[int], typer.Option(help="Threads of this process.")] = None,
+) -> None:
+    """Decode a test set and score it. Several targets of one source are several references.
+
+    Example: s2s evaluate runs/en-fr --data test.tsv
+    """
+    from rich.progress import Progress
+
+    from seq2seq_kit.cli.console import stderr
+    from seq2seq_kit.decoding.pipeline import load
+    from seq2seq_kit.evaluation.evaluate import evaluate as score
+    from seq2seq_kit.evaluation.evaluate import group_references
+
+    one_of("--on-error", on_error, ("stop", "skip"))
+    one_of("--checkpoint", checkpoint, ("best", "last"))
+    pipeline = load(run, device=device, threads=threads, which=checkpoint)  # type: ignore[arg-type]
+    given = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
+    options = pipeline.options(**{name: value for name, value in given.items() if value is not None})
+    examples = group_references(pipeline.task.read(data, on_error))  # type: ignore[arg-type]
+    with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as progress:
+        bar = progress.add_task("decoding", total=len(examples))
+        result = score(
+            pipeline.model,
+            pipeline.task,
+            examples,
+            options,
+            device=pipeline.device,
+            batch_size=batch_size,
+            progress=lambda n: progress.advance(bar, n),
+        )
+    if output is not None:
+        output.write_text("".join(o.text + "\n" for o in result.outputs), encoding="utf-8")
+    if as_json:
+        print(json.dumps(result.report(), ensure_ascii=False))
+    else:
+        print_evaluation(result, " ".join(data), show)
+
+
+def print_evaluation(result: Evaluation, title: str, show: int) -> None:
+    """The metrics as a table, then some outputs beside their references."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    rate = result.tokens / max(result.seconds, 1e-9)
+    table = Table(title=f"{title}: {len(result.examples):,} sources, {rate:,.0f} tokens/s", title_justify="left")
+    table.add_column("metric")
+    table.add_column("score", justify="right")
+    table.add_column("signature", style="dim")
+    for name, value in result.metrics.items():
+        table.add_row(name, f"{value:.2f}", result.signatures[name])
+    console.print(table)
+    if show:
+        console.print(outputs_table(result, show))
+
+
+def outputs_table(result: Evaluation, count: int) -> Table:
+    """Sources, outputs (green where equal to a reference) and first references, side by side."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("source", "output", "reference", title="Some outputs", title_justify="left")
+    for example, output in list(zip(result.examples, result.outputs, strict=True))[:count]:
+        reference = example.references[0] if example.references else ""
+        answer = Text(output.text, style="green" if output.text in example.references else "")
+        table.add_row(Text(example.source), answer, Text(reference))
+    return table

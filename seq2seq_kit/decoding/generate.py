@@ -1,0 +1,87 @@
+"""Examples in, outputs out, in order: encodes in batches of like length and lets the engine search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import torch
+
+from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.decoding.search import search
+from seq2seq_kit.interfaces import EncodedExample, Example, Output, Task
+from seq2seq_kit.model import Model
+
+BATCHES_A_WINDOW = 16
+"""Batches read ahead, so that sentences of like length can be decoded together."""
+
+
+def generate(
+    model: Model,
+    task: Task,
+    examples: Iterable[Example],
+    options: SearchOptions,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = 32,
+    window: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Output]:
+    """Decode a stream of examples and yield one output each, in input order.
+
+    Args:
+        options: how to search; the special ids are the task's own.
+        batch_size: sentences a batch.
+        window: examples read before the first is answered (default ``16 * batch_size``; 1 answers line by line).
+        progress: called with the number of examples just done.
+    """
+    options = with_special_ids(options, task)
+    stream = iter(examples)
+    window = window or BATCHES_A_WINDOW * batch_size
+    was_training = model.training
+    model.eval()
+    try:
+        while chunk := list(islice(stream, window)):
+            yield from _decode_window(model, task, chunk, options, device, batch_size, progress)
+    finally:
+        model.train(was_training)
+
+
+def with_special_ids(options: SearchOptions, task: Task) -> SearchOptions:
+    """The options with the task's BOS and EOS."""
+    return replace(options, bos_id=task.target_spec.bos_id, eos_ids=(task.target_spec.eos_id,))
+
+
+def _decode_window(
+    model: Model,
+    task: Task,
+    examples: Sequence[Example],
+    options: SearchOptions,
+    device: torch.device | str,
+    batch_size: int,
+    progress: Callable[[int], None] | None,
+) -> list[Output]:
+    encoded = task.encode(examples)
+    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].source))
+    outputs: dict[int, Output] = {}
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        found = decode_batch(model, task, [encoded[i] for i in chosen], options, device)
+        for i, hypotheses in zip(chosen, found, strict=True):
+            outputs[i] = task.decode(examples[i], hypotheses)
+        if progress:
+            progress(len(chosen))
+    return [outputs[i] for i in range(len(examples))]
+
+
+@torch.inference_mode()
+def decode_batch(
+    model: Model, task: Task, encoded: Sequence[EncodedExample], options: SearchOptions, device: torch.device | str
+) -> list[list[Hypothesis]]:
+    """Encode one batch and search it: the n-best of each sentence."""
+    batch = task.collate(encoded).to(device)
+    memory = model.encoder(batch)
+    state = model.decoder.init_state(memory, len(batch))
+    return search(model.decoder.step, state, options, source_lengths=batch.source_mask.sum(1), batch_size=len(batch))

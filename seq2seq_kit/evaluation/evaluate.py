@@ -1,0 +1,73 @@
+"""Decodes a test set and scores it with the task's metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+
+from seq2seq_kit.decoding.generate import generate
+from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.interfaces import Example, Output, Task
+from seq2seq_kit.model import Model
+
+
+@dataclass
+class Evaluation:
+    """The result of one test set."""
+
+    metrics: dict[str, float]
+    signatures: dict[str, str]
+    examples: list[Example]
+    outputs: list[Output]
+    seconds: float
+    tokens: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = sum(len(output.token_scores) for output in self.outputs)
+
+    def report(self) -> dict[str, object]:
+        """What a program would read."""
+        return {
+            "metrics": self.metrics,
+            "signatures": self.signatures,
+            "examples": len(self.examples),
+            "tokens": self.tokens,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def evaluate(
+    model: Model,
+    task: Task,
+    examples: Iterable[Example],
+    options: SearchOptions,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = 32,
+    progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Decode ``examples`` and compare with their targets; examples of one source are one example with several references."""
+    grouped = group_references(examples)
+    start = time.perf_counter()
+    outputs = list(generate(model, task, grouped, options, device=device, batch_size=batch_size, progress=progress))
+    seconds = time.perf_counter() - start
+    texts = [output.text for output in outputs]
+    references = [example.references for example in grouped]
+    metrics = task.metrics()
+    scores = {name: metric(texts, references) for name, metric in metrics.items()} if texts else {}
+    # A sacreBLEU metric knows its signature (the number of references) only once it has scored.
+    signatures = {name: metric.signature() for name, metric in metrics.items()}
+    return Evaluation(scores, signatures, grouped, outputs, seconds)
+
+
+def group_references(examples: Iterable[Example]) -> list[Example]:
+    """One example per source, in first-seen order, all its targets as ``references``."""
+    by_source: dict[str, Example] = {}
+    for example in examples:
+        first = by_source.setdefault(example.source, Example(example.source, example.target, [], example.id, example.extras))
+        targets = [] if example.target is None else [example.target]
+        first.references.extend(t for t in [*targets, *example.references] if t not in first.references)
+    return list(by_source.values())
