@@ -8,8 +8,9 @@ A component's section names it and gives its options, or is the bare name::
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -64,7 +65,30 @@ def component_field(kind: str) -> Any:
             raise PydanticCustomError("component", "{reason}", {"reason": str(error)}) from error
         return config_class.model_validate(value)
 
-    return Annotated[SerializeAsAny[ComponentConfig], BeforeValidator(resolve)]
+    return Annotated[SerializeAsAny[ComponentConfig], ComponentKind(kind), BeforeValidator(resolve)]
+
+
+@dataclass(frozen=True)
+class ComponentKind:
+    """Marks a field as a component's section, for :func:`component_sections`."""
+
+    kind: str
+
+
+def component_sections(config: Config, prefix: str = "") -> Iterator[tuple[str, str, ComponentConfig]]:
+    """All components that a configuration names, nested ones too: (path such as ``model.decoder``, kind, section)."""
+    for name, field in type(config).model_fields.items():
+        path = f"{prefix}{name}"
+        value = getattr(config, name)
+        marks = [*field.metadata, *(mark for part in get_args(field.annotation) for mark in get_args(part)[1:])]
+        kind = next((mark.kind for mark in marks if isinstance(mark, ComponentKind)), None)
+        several = value if isinstance(value, (list, tuple)) else [value]
+        for index, section in enumerate(several):
+            where = path if section is value else f"{path}.{index}"
+            if kind and isinstance(section, ComponentConfig):
+                yield where, kind, section
+            if isinstance(section, Config):
+                yield from component_sections(section, f"{where}.")
 
 
 def validate(config_class: type[Config], values: Any, where: str) -> Any:
@@ -82,7 +106,7 @@ def validate(config_class: type[Config], values: Any, where: str) -> Any:
 def _explain(detail: Any) -> str:
     path = ".".join(str(part) for part in detail["loc"])
     message = detail["msg"]
-    if detail["type"] in ("component", "unknown_field"):
+    if detail["type"] in ("component", "unknown_field", "sentence"):
         return f"{path}: {message}" if path else message
     if detail["type"] == "missing":
         return f"{path}: this field is required"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from seq2seq_kit.config import Config, component_field, only_known_fields, validate
 from seq2seq_kit.decoding.options import SearchOptions
@@ -34,6 +36,9 @@ class ModelConfig(Config):
     decoder: component_field("decoder")  # type: ignore[valid-type]
 
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
 class TrainingConfig(Config):
     """How to train."""
 
@@ -46,7 +51,8 @@ class TrainingConfig(Config):
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = Field(default=1e-3, gt=0)
     """The peak learning rate, multiplied by ``schedule``."""
-    betas: tuple[float, float] = (0.9, 0.98)
+    betas: tuple[Beta, Beta] = (0.9, 0.98)
+    """Decay of the running means of the gradient and of its square (Kingma and Ba 2015)."""
     weight_decay: float = Field(default=0.0, ge=0)
     schedule: component_field("schedule") = {"name": "constant"}  # type: ignore[valid-type]
     """Multiplies the learning rate at each step."""
@@ -54,6 +60,8 @@ class TrainingConfig(Config):
     """The probability, at each step, that the decoder is fed the reference token and not its own output (1 to 0)."""
     clip_norm: float | None = Field(default=1.0, gt=0)
     """Largest gradient norm (Pascanu et al. 2013); null: no clipping."""
+    log_every: int = Field(default=10, ge=1)
+    """Steps between records in ``metrics.jsonl``, each the mean over the steps since the one before."""
     validate_every: int = Field(default=500, ge=1)
     """Steps between validations; each saves the last checkpoint, and the best one if it is."""
     save_every: int | None = Field(default=None, ge=1)
@@ -67,6 +75,14 @@ class TrainingConfig(Config):
     """Stop after this many validations without a better one."""
     tensorboard: bool = False
     """Also write TensorBoard event files into the run folder."""
+    callbacks: list[component_field("callback")] = []  # type: ignore[valid-type]
+    """Further callbacks, for instance a plugin's; see :class:`seq2seq_kit.training.callbacks.Callback`."""
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> TrainingConfig:
+        if self.max_steps is None and self.max_minutes is None:
+            raise PydanticCustomError("sentence", "say when to stop: max_steps or max_minutes, or both")
+        return self
 
 
 _SEARCH_FIELDS = [f.name for f in dataclasses.fields(SearchOptions)]
@@ -98,9 +114,16 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must hold a mapping with the sections {', '.join(RunConfig.model_fields)}")
-    for override in overrides or []:
+    return make_config(values, overrides or [], str(path))
+
+
+def make_config(values: dict[str, Any], overrides: list[str], where: str) -> RunConfig:
+    """A configuration from plain values and overrides; ``where`` names the values in a :class:`ConfigError`."""
+    values = copy.deepcopy(values)
+    for override in overrides:
         _override(values, override)
-    return validate(RunConfig, values, str(path))
+    config: RunConfig = validate(RunConfig, values, where)
+    return config
 
 
 def _override(values: dict[str, Any], override: str) -> None:

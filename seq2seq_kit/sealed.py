@@ -1,0 +1,166 @@
+"""Files that are written whole or not at all, and that know when they were damaged.
+
+A sealed file holds, in its text part, ``"sha256": "<64 hex digits>"``: the digest of the whole file with those 64
+digits as zeros. One changed bit anywhere is therefore noticed. The file is written beside its target and renamed
+over it, so that a reader sees the old content or the new one, and a full disk costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from seq2seq_kit.errors import CheckpointError
+
+_ZEROS = "0" * 64
+_SEAL = re.compile(rb'"sha256":\s?"([0-9a-f]{64})"')
+_LENGTH_BYTES = 8  # of the header's length, at the start of a safetensors file
+
+
+@contextmanager
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of the file system into a :class:`CheckpointError` that names the file and the cause."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{error.filename or path}: cannot be written: {error.strerror or error}") from error
+
+
+def write_atomically(path: Path, data: bytes | bytearray) -> None:
+    """Replace ``path`` by ``data`` in one step: the old content survives whatever happens before the last moment.
+
+    Raises:
+        CheckpointError: the file system refuses (disk full, no permission); ``path`` is as it was.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with explain_write_errors(path):
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+    except CheckpointError as error:
+        kept = "; the one from before is unchanged" if path.exists() else ""
+        raise CheckpointError(f"{error}{kept}") from error.__cause__
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write ``values`` as readable, sealed JSON."""
+    text = json.dumps({**values, "sha256": _ZEROS}, indent=2, ensure_ascii=False) + "\n"
+    data = bytearray(text.encode())
+    write_atomically(path, _seal(data, len(data)))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read what :func:`write_json` wrote; raises :class:`CheckpointError` where it is missing or damaged."""
+    data = _read(path)
+    try:
+        values = json.loads(data)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: is damaged: it is not valid JSON ({error})") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path}: is damaged: it must hold a JSON object")
+    _check_seal(path, data, len(data))
+    del values["sha256"]
+    return values
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors, and JSON values beside them, as one sealed safetensors file.
+
+    Args:
+        facts: stored in the file's metadata, so that they can never disagree with the tensors.
+    """
+    metadata = {name: json.dumps(value) for name, value in facts.items()}
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    data = bytearray(safetensors.torch.save(contiguous, {**metadata, "sha256": _ZEROS}))
+    write_atomically(path, _seal(data, _header_end(path, data)))
+
+
+def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the facts of :func:`write_tensors`; raises :class:`CheckpointError` where it is damaged."""
+    data = _read(path)
+    _check_seal(path, data, _header_end(path, data))
+    try:
+        header = json.loads(data[_LENGTH_BYTES : _header_end(path, data)])
+        metadata = {name: json.loads(value) for name, value in header["__metadata__"].items() if name != "sha256"}
+        tensors = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: is not a checkpoint of this kit: {error}") from None
+    return {name: tensor.to(device) for name, tensor in tensors.items()}, metadata
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a whole file, in hex."""
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _header_end(path: Path, data: bytes | bytearray) -> int:
+    """Where a safetensors file's header ends: 8 bytes of length (little-endian), then so much JSON."""
+    end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    if len(data) < _LENGTH_BYTES or end > len(data):
+        raise CheckpointError(f"{path}: is damaged or truncated: its header does not fit into its {len(data)} bytes")
+    return end
+
+
+def _seal(data: bytearray, end: int) -> bytearray:
+    """Write the digest over the zeros that :data:`_SEAL` finds before ``end``, and return ``data``."""
+    found = _SEAL.search(data, 0, end)
+    assert found is not None
+    data[found.start(1) : found.end(1)] = _digest_around(data, found.start(1), found.end(1)).encode()
+    return data
+
+
+def _check_seal(path: Path, data: bytes, end: int) -> None:
+    # Inside a JSON string the quotes would be escaped, so only the field itself can match.
+    found = _SEAL.search(data, 0, end)
+    if found is None:
+        raise CheckpointError(f"{path}: holds no sha256 of its content: it was damaged, or not written by this kit")
+    if _digest_around(data, found.start(1), found.end(1)) != found.group(1).decode():
+        raise CheckpointError(
+            f"{path}: is damaged: its content does not match its sha256 (truncated, or changed after it was written)"
+        )
+
+
+def _digest_around(data: bytes | bytearray, start: int, end: int) -> str:
+    """The SHA-256 of ``data`` with zeros in place of the digest at ``start:end``; copies nothing."""
+    view = memoryview(data)
+    sha256 = hashlib.sha256(view[:start])
+    sha256.update(_ZEROS.encode())
+    sha256.update(view[end:])
+    digits = sha256.hexdigest()
+    view.release()
+    return digits
