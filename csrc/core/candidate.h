@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+namespace seq2seq_kit {
+
+/// A hypothesis continued by one token. Candidates of a sentence are totally ordered: higher score first, then lower
+/// slot, then lower token id.
+struct Candidate {
+  float score;     // the sum of token log-probabilities, this token's included
+  float log_prob;  // this token's own
+  int32_t slot;    // the live hypothesis that it continues
+  int64_t token;
+};
+
+/// Which tokens may come next.
+enum class Allowed { all, all_but_eos, only_eos };
+
+}  // namespace seq2seq_kit

@@ -1,0 +1,21 @@
+// Passes over one row of scores. Raw pointers, no allocation; compiled for several instruction sets, chosen at run time,
+// with the same result on each of them: the order of every sum is fixed, and nothing is contracted.
+#pragma once
+
+#include <cstdint>
+
+namespace seq2seq_kit::kernels {
+
+/// Selection skips whole blocks whose maximum cannot enter the beam.
+inline constexpr int64_t kBlock = 64;
+
+inline int64_t block_count(int64_t size) { return (size + kBlock - 1) / kBlock; }
+
+/// Writes the maximum of each block to `maxima` [block_count(size)] and returns the greatest of them; -inf for an empty
+/// row. `valid` turns false where a score is NaN or +inf.
+float block_maxima(const float* row, int64_t size, float* maxima, bool& valid);
+
+/// log(sum(exp(row - max))), for `max` the greatest score of the row and finite.
+float log_sum_exp(const float* row, int64_t size, float max);
+
+}  // namespace seq2seq_kit::kernels
