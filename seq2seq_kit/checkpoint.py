@@ -1,0 +1,247 @@
+"""The run folder: what ``s2s train`` writes and every other verb reads. Nothing in it is ever unpickled.
+
+=========================  ===========================================================================================
+``checkpoint.json``        format version, kit and torch version, the whole configuration, the provider of every
+                           component, the digests of the tokenizer files; readable without any plugin
+``model.safetensors``      the best weights; its metadata holds their step and scores
+``training.safetensors``   the last state: weights, optimizer, random generators, position in the data
+``tokenizers/``            what the task saved
+``metrics.jsonl``          one JSON object a line, for training and validation
+=========================  ===========================================================================================
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from seq2seq_kit import __version__
+from seq2seq_kit.config import component_sections
+from seq2seq_kit.errors import CheckpointError, ConfigError, PluginError
+from seq2seq_kit.interfaces import Task
+from seq2seq_kit.model import Model, build_model
+from seq2seq_kit.plugins import Provided
+from seq2seq_kit.registry import SCRIPT, build, registry
+from seq2seq_kit.run_config import RunConfig, make_config
+from seq2seq_kit.sealed import digest, explain_write_errors, read_json, read_tensors, write_json, write_tensors
+
+FORMAT = 1
+"""The version of the run folder's layout."""
+
+MANIFEST = "checkpoint.json"
+BEST = "model.safetensors"
+LAST = "training.safetensors"
+TOKENIZERS = "tokenizers"
+MODEL_PREFIX = "model."
+"""What the names of weights start with in ``training.safetensors``, where other tensors lie beside them."""
+
+
+@dataclass(frozen=True)
+class SavedComponent:
+    """A component that a run was trained with, and where it came from."""
+
+    path: str  # its section of the configuration, e.g. "model.decoder"
+    kind: str
+    name: str  # as declared, without the distribution
+    distribution: str
+    version: str
+    state_version: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} of {self.distribution} {self.version}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of ``checkpoint.json``."""
+
+    kit_version: str
+    torch_version: str
+    config: dict[str, Any]
+    components: list[SavedComponent]
+    files: dict[str, str]  # path within the run folder -> SHA-256, for each file of the task
+
+
+@dataclass
+class LoadedRun:
+    """A run, ready for use. ``facts`` are those of the loaded weights: their step, scores, …"""
+
+    config: RunConfig
+    task: Task
+    model: Model
+    manifest: Manifest
+    facts: dict[str, Any]
+
+
+def save_task(run: Path, task: Task) -> None:
+    """Write the task's files into the run folder."""
+    folder = run / TOKENIZERS
+    with explain_write_errors(folder):
+        folder.mkdir(exist_ok=True)
+        task.save(folder)
+
+
+def write_manifest(run: Path, config: RunConfig) -> None:
+    """Write ``checkpoint.json`` for a run whose task is already saved."""
+    files = sorted(path for path in (run / TOKENIZERS).rglob("*") if path.is_file())
+    values = {
+        "format": FORMAT,
+        "kit_version": __version__,
+        "torch_version": torch.__version__,
+        "components": [vars(_saved(path, kind, section.name)) for path, kind, section in component_sections(config)],
+        "files": {path.relative_to(run).as_posix(): digest(path) for path in files},
+        "config": config.model_dump(mode="json"),
+    }
+    write_json(run / MANIFEST, values)
+
+
+def _saved(path: str, kind: str, name: str) -> SavedComponent:
+    provided = registry().find(kind, name)
+    component, provider = provided.component, provided.provider
+    return SavedComponent(path, kind, component.name, provider.distribution, provider.version, component.state_version)
+
+
+def read_manifest(run: Path) -> Manifest:
+    """Read ``checkpoint.json``; needs no plugin. Raises :class:`CheckpointError`."""
+    if not run.exists():
+        raise CheckpointError(f"{run}: there is no such run folder")
+    if not run.is_dir():
+        raise CheckpointError(f"{run}: is not a run folder but a file")
+    path = run / MANIFEST
+    if not path.exists():
+        raise CheckpointError(f"{run}: is not a run folder: it holds no {MANIFEST}, which 's2s train' writes")
+    values = read_json(path)
+    if values.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: has format {values.get('format')!r}, written by seq2seq_kit {values.get('kit_version')}; "
+            f"seq2seq_kit {__version__} here reads format {FORMAT}"
+        )
+    try:
+        components = [SavedComponent(**component) for component in values["components"]]
+        return Manifest(values["kit_version"], values["torch_version"], values["config"], components, values["files"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: is incomplete: {error}") from None
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a model to save; what is tied to another (one parameter, two names) is listed once."""
+    distinct = {name for name, _ in [*model.named_parameters(), *model.named_buffers()]}
+    return {name: tensor for name, tensor in model.state_dict().items() if name in distinct}
+
+
+def save_weights(run: Path, model: nn.Module, facts: Mapping[str, Any]) -> None:
+    """Replace the best weights, and the facts about them (step, scores), in one atomic step."""
+    write_tensors(run / BEST, weights(model), facts)
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Copy tensors into a model; every name and shape must fit. ``path`` is for the message."""
+    try:
+        missing, unexpected = model.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: does not fit the model of {MANIFEST}: {error}") from None
+    missing = [name for name in missing if name in weights(model)]
+    if missing or unexpected:
+        parts = [
+            f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("unexpected", unexpected)) if names
+        ]
+        raise CheckpointError(f"{path}: does not fit the model of {MANIFEST} ({'; '.join(parts)})")
+
+
+def load_run(run: Path, which: Literal["best", "last"] = "best", device: torch.device | str = "cpu") -> LoadedRun:
+    """Rebuild a run's task and model from its folder.
+
+    Args:
+        which: the best weights by the validation metric, or those of the last saved step.
+
+    Raises:
+        CheckpointError: the folder is missing, incomplete or damaged, or a component is not installed here or saves
+            its state in another way.
+    """
+    manifest = read_manifest(run)
+    config = load_run_config(run, manifest)
+    task = load_task(run, manifest, config)
+    path = run / (BEST if which == "best" else LAST)
+    if which == "best" and not path.exists() and (run / LAST).exists():
+        raise CheckpointError(f"{path}: there is none yet: the first validation writes it; the last state can be used")
+    tensors, facts = read_tensors(path)
+    if which == "last":
+        tensors = {name[len(MODEL_PREFIX) :]: x for name, x in tensors.items() if name.startswith(MODEL_PREFIX)}
+    model = build_model(config.model, task.source_spec, task.target_spec).to(device)
+    load_weights(model, tensors, path)
+    return LoadedRun(config, task, model, manifest, facts)
+
+
+def load_run_config(run: Path, manifest: Manifest, overrides: list[str] | None = None) -> RunConfig:
+    """The validated configuration of a run whose components are all here."""
+    for saved in manifest.components:
+        _check_component(run, saved)
+    try:
+        return make_config(_unambiguous(manifest), overrides or [], str(run / MANIFEST))
+    except ConfigError as error:
+        if overrides:
+            raise
+        raise CheckpointError(str(error)) from None
+
+
+def load_task(run: Path, manifest: Manifest, config: RunConfig) -> Task:
+    """The run's task with its tokenizers, each file checked against its digest."""
+    for name, expected in manifest.files.items():
+        if digest(run / name) != expected:
+            raise CheckpointError(f"{run / name}: is damaged: its content does not match its sha256 in {MANIFEST}")
+    task: Task = build("task", config.task)
+    task.load(run / TOKENIZERS)
+    return task
+
+
+def _check_component(run: Path, saved: SavedComponent) -> None:
+    """Refuse a component that is not here, or whose author changed the meaning of its state."""
+    provided = _find(saved)
+    if provided is None:
+        raise CheckpointError(f"{run}: needs the {saved}, which is not installed here: {_remedy(saved)}")
+    here = provided.component.state_version
+    if here != saved.state_version:
+        raise CheckpointError(
+            f"{run}: its {saved} was saved with state version {saved.state_version}; "
+            f"{saved.distribution} {provided.provider.version} here reads {here}: {_remedy(saved)}"
+        )
+
+
+def _find(saved: SavedComponent) -> Provided | None:
+    try:
+        return registry().find(saved.kind, f"{saved.distribution}/{saved.name}")
+    except PluginError:
+        return None
+
+
+def _remedy(saved: SavedComponent) -> str:
+    if saved.distribution == SCRIPT.distribution:
+        return "a program registered it; call seq2seq_kit.register(...) with it before loading"
+    if saved.distribution in registry().plugins.disabled:
+        return "it is disabled by S2S_DISABLE_PLUGINS"
+    for broken in registry().plugins.broken:
+        if broken.provider.distribution == saved.distribution:
+            return str(broken)
+    return f"pip install {saved.distribution}=={saved.version}"
+
+
+def _unambiguous(manifest: Manifest) -> dict[str, Any]:
+    """The configuration, with a component's distribution in its name where the bare name is another's here too."""
+    config = copy.deepcopy(manifest.config)
+    for saved in manifest.components:
+        section: Any = config
+        for part in saved.path.split("."):
+            section = section[int(part) if isinstance(section, list) else part]
+        try:
+            found = registry().find(saved.kind, section["name"]).provider.distribution
+        except PluginError:
+            found = None
+        if found != saved.distribution:
+            section["name"] = f"{saved.distribution}/{saved.name}"
+    return config

@@ -1,0 +1,346 @@
+"""The training loop, plain: read a batch, predict, compare, step; validate and save now and then."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seq2seq_kit.checkpoint import (
+    load_run_config,
+    load_task,
+    read_manifest,
+    save_task,
+    save_weights,
+    write_manifest,
+)
+from seq2seq_kit.cli.console import stderr
+from seq2seq_kit.decoding.pipeline import check_device
+from seq2seq_kit.errors import ConfigError, DataError, UserError
+from seq2seq_kit.interfaces import Batch, Criterion, EncodedExample, Task
+from seq2seq_kit.model import Model, build_model
+from seq2seq_kit.registry import build
+from seq2seq_kit.run_config import RunConfig, TrainingConfig
+from seq2seq_kit.sealed import explain_write_errors
+from seq2seq_kit.training.callbacks import Callback, Record, Step
+from seq2seq_kit.training.corpus import Corpus, load_corpus, token_batches
+from seq2seq_kit.training.curves import Curves
+from seq2seq_kit.training.interrupt import Interrupt, Interrupted
+from seq2seq_kit.training.log import MetricsLog, TensorBoard
+from seq2seq_kit.training.objective import objective
+from seq2seq_kit.training.progress import progress_callback
+from seq2seq_kit.training.run_folder import check_empty, sole_writer
+from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
+from seq2seq_kit.training.validation import Validator
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a training ended."""
+
+    run: Path
+    reason: str  # why it stopped
+    steps: int
+    seconds: float  # training time over all resumes
+    tokens_per_second: float  # target tokens, validation time left out
+    parameters: int
+    best_step: int | None
+    best_metrics: dict[str, Any]
+
+
+def train(config: RunConfig, out: Path, *, device: str = "cpu", callbacks: Sequence[Callback] = ()) -> Summary:
+    """Train a new model into the run folder ``out``, which must be empty or not exist.
+
+    Args:
+        callbacks: in addition to those of the configuration and our own log, curves and progress.
+
+    Raises:
+        UserError: the configuration, the data or the folder is not usable, or the training diverged.
+        KeyboardInterrupt: after Ctrl-C; the state is saved, see :func:`resume`.
+    """
+    check_empty(out)
+    torch_device = check_device(device)
+    random.seed(config.seed)
+    torch.manual_seed(config.seed)
+    task: Task = build("task", config.task)
+    corpus = load_corpus(config.data, task, prepare=True)
+    trainer = Trainer(config, out, task, corpus, torch_device, callbacks)
+    with explain_write_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with sole_writer(out):
+        save_task(out, task)
+        trainer.save()
+        write_manifest(out, config)
+        return trainer.fit()
+
+
+def resume(
+    run: Path, overrides: Sequence[str] = (), *, device: str = "cpu", callbacks: Sequence[Callback] = ()
+) -> Summary:
+    """Continue a run from its last saved state; on a CPU the result is that of the unbroken run, bit for bit.
+
+    Args:
+        overrides: ``key=value`` changes of the sections ``training`` and ``search``, for instance a later end.
+
+    Raises:
+        CheckpointError: there is nothing to continue from, or it is damaged.
+        UserError: as for :func:`train`.
+    """
+    for override in overrides:
+        if not override.startswith(("training.", "search.")) or override.startswith("training.batch_tokens"):
+            what = "training.* (but batch_tokens, which orders the data) and search.*"
+            raise ConfigError(f"--set {override}: a resumed run may change {what} only")
+    manifest = read_manifest(run)
+    torch_device = check_device(device)
+    with sole_writer(run):
+        config = load_run_config(run, manifest, list(overrides))
+        task = load_task(run, manifest, config)
+        corpus = load_corpus(config.data, task, prepare=False)
+        trainer = Trainer(config, run, task, corpus, torch_device, callbacks)
+        trainer.restore()
+        write_manifest(run, config)
+        return trainer.fit()
+
+
+class Trainer:
+    """One run. Callbacks read its public attributes.
+
+    Attributes:
+        run: the run folder.
+        state: where the run stands; see :class:`TrainingState`.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        run: Path,
+        task: Task,
+        corpus: Corpus,
+        device: torch.device,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        self.config = config
+        self.run = run
+        self.task = task
+        self.device = device
+        self.state = TrainingState(data_digest=corpus.digest())
+        self.model: Model = build_model(config.model, task.source_spec, task.target_spec).to(device)
+        self._corpus = corpus
+        self._criterion: Criterion = build("criterion", config.criterion, task.target_spec).to(device)
+        self._optimizer = _optimizer(config.training, self.model)
+        self._rate = build("schedule", config.training.schedule)
+        self._forcing = build("schedule", config.training.teacher_forcing)
+        self._batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
+        self._epoch: tuple[int, list[list[int]]] = (-1, [])
+        self._validator = Validator(config, task, corpus, device)
+        self._callbacks = [*_own_callbacks(config.training), *callbacks]
+        self._stop_reason: str | None = None
+        self._validation_seconds = 0.0
+        self._saved_step = 0
+        self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, validation included, over all resumes."""
+        return time.perf_counter() - self._started
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+    def stop(self, reason: str) -> None:
+        """End the training after the current step and a last validation."""
+        self._stop_reason = reason
+
+    def fit(self) -> Summary:
+        """Train to the end."""
+        self._started = time.perf_counter() - self.state.seconds
+        self.model.train()
+        with Interrupt() as interrupt:
+            try:
+                with ExitStack() as ends:
+                    for callback in self._callbacks:
+                        callback.on_start(self)
+                        ends.callback(callback.on_end, self)
+                    reason = self._loop(interrupt)
+            except Interrupted:
+                self.save()
+                hint = f"Stopped at step {self.state.step:,}. Continue with: s2s train --resume {self.run}"
+                print(hint, file=sys.stderr, flush=True)
+                raise KeyboardInterrupt from None
+        s = self.state
+        speed = s.tokens / s.step_seconds if s.step_seconds else 0.0
+        return Summary(self.run, reason, s.step, s.seconds, speed, self.parameters, s.best_step, s.best_metrics)
+
+    def save(self) -> None:
+        """Save the last state."""
+        self.state.seconds = self.seconds
+        save_state(self.run, self.state, self.model, self._optimizer)
+        self._saved_step = self.state.step
+
+    def restore(self) -> None:
+        """Go back to the last saved state."""
+        digest = self.state.data_digest
+        self.state = load_state(self.run, self.model, self._optimizer)
+        self._saved_step = self.state.step
+        if self.state.data_digest != digest:
+            names = " and ".join(self.config.data.train)
+            raise DataError(f"{names}: is not the data that {self.run} was trained on; it cannot be resumed with it")
+
+    def _loop(self, interrupt: Interrupt) -> str:
+        """Steps, validations and saves until there is a reason to stop."""
+        config, state = self.config.training, self.state
+        while True:
+            interrupt.check()
+            reason = self._reason_to_stop()
+            due = state.step > 0 and state.step % config.validate_every == 0
+            if (due or reason) and state.validated_step != state.step:
+                self._validate(interrupt)
+                self.save()
+                reason = reason or self._reason_to_stop()
+            if reason:
+                return reason
+            step = self._step()
+            for callback in self._callbacks:
+                callback.on_step(self, step)
+            if state.step % config.log_every == 0:
+                self._log()
+            if config.save_every and state.step % config.save_every == 0:
+                self.save()
+
+    def _reason_to_stop(self) -> str | None:
+        config, state = self.config.training, self.state
+        if self._stop_reason:
+            return self._stop_reason
+        if config.max_steps is not None and state.step >= config.max_steps:
+            return f"reached max_steps ({config.max_steps:,})"
+        # A last validation is part of the time: what the one before took is kept for it.
+        reserve = self._validation_seconds if state.validated_step != state.step else 0.0
+        if config.max_minutes is not None and self.seconds + reserve >= config.max_minutes * 60:
+            return f"reached max_minutes ({config.max_minutes:g})"
+        if config.patience is not None and state.validations_since_best >= config.patience:
+            return f"no better {self._validator.metric} in {config.patience} validations"
+        return None
+
+    def _step(self) -> Step:
+        """One update of the parameters."""
+        config, state = self.config.training, self.state
+        start = time.perf_counter()
+        number = state.step + 1
+        rate = config.learning_rate * self._rate(number)
+        forcing = self._forcing(number)
+        batch = self._next_batch()
+        total, output = objective(self.model, self._criterion, batch, forcing)
+        loss, tokens = total / output.tokens, output.tokens
+        self._optimizer.zero_grad()
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm or math.inf))
+        value = float(loss)
+        if not math.isfinite(value) or not math.isfinite(norm):
+            raise self._diverged(number, batch, value, norm)
+        self._optimizer.step()
+        state.step = number
+        state.tokens += tokens
+        step = Step(number, value, tokens, time.perf_counter() - start, norm, rate, forcing)
+        state.step_seconds += step.seconds
+        window = state.window
+        window.steps += 1
+        window.loss += value * tokens
+        window.tokens += tokens
+        window.gradient_norm += norm
+        window.seconds += step.seconds
+        return step
+
+    def _next_batch(self) -> Batch:
+        """The batch that the state points to; the state then points to the one after it."""
+        state = self.state
+        if self._epoch[0] != state.epoch:
+            self._epoch = state.epoch, self._batches.batches(state.epoch)
+        batches = self._epoch[1]
+        batch = self._collate(self._corpus.train, batches[state.batch])
+        state.batch += 1
+        if state.batch == len(batches):
+            state.epoch, state.batch = state.epoch + 1, 0
+        return batch
+
+    def _collate(self, examples: Sequence[EncodedExample], indices: Sequence[int]) -> Batch:
+        return self.task.collate([examples[i] for i in indices]).to(self.device)
+
+    def _diverged(self, step: int, batch: Batch, loss: float, norm: float) -> UserError:
+        ids = ", ".join(map(str, batch.ids[:8])) + (", …" if len(batch.ids) > 8 else "")
+        lower = f"training.learning_rate={self.config.training.learning_rate / 2:g}"
+        return UserError(
+            f"step {step:,}: the loss is {loss:g} and its gradient norm {norm:g}, so training cannot go on. "
+            f"The batch held the examples {ids}. {self.run} keeps the state of step {self._saved_step:,}; to continue "
+            f"from it with a lower rate: s2s train --resume {self.run} --set {lower}"
+        )
+
+    def _log(self) -> None:
+        """Tell the callbacks the means over the steps since the last record."""
+        config, state, window = self.config.training, self.state, self.state.window
+        record: Record = {
+            "kind": "train",
+            "step": state.step,
+            "epoch": state.epoch,
+            "seconds": round(self.seconds, 3),
+            "loss": window.loss / window.tokens,
+            "gradient_norm": window.gradient_norm / window.steps,
+            "tokens_per_second": round(window.tokens / window.seconds, 1),
+            "learning_rate": config.learning_rate * self._rate(state.step),
+            "teacher_forcing": self._forcing(state.step),
+        }
+        state.window = Window()
+        for callback in self._callbacks:
+            callback.on_log(self, record)
+
+    def _validate(self, interrupt: Interrupt) -> None:
+        """Validate, and save the weights if they are the best so far."""
+        start = time.perf_counter()
+        state = self.state
+        metrics = self._validator.measure(self.model, self._criterion, interrupt.check)
+        value = metrics[self._validator.metric]
+        best = self._validator.better(value, state.best_value)
+        state.validated_step = state.step
+        state.validations_since_best += 1
+        if best:
+            state.best_step, state.best_value, state.best_metrics = state.step, value, metrics
+            state.validations_since_best = 0
+            save_weights(
+                self.run, self.model, {"step": state.step, "metric": self._validator.metric, "metrics": metrics}
+            )
+        record: Record = {
+            "kind": "validation",
+            "step": state.step,
+            "epoch": state.epoch,
+            "seconds": round(self.seconds, 3),
+            **metrics,
+            "best": best,
+        }
+        for callback in self._callbacks:
+            callback.on_validation(self, record)
+        self._validation_seconds = time.perf_counter() - start
+
+
+def _own_callbacks(config: TrainingConfig) -> list[Callback]:
+    """The log first: the curves are drawn from what it wrote."""
+    own: list[Callback] = [MetricsLog(), Curves()]
+    if config.tensorboard:
+        own.append(TensorBoard())
+    return [*own, progress_callback(stderr()), *(build("callback", section) for section in config.callbacks)]
+
+
+def _optimizer(config: TrainingConfig, model: Model) -> torch.optim.Optimizer:
+    """All parameters in the order of ``named_parameters``, which the saved state relies on."""
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
+    return kind(model.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay)

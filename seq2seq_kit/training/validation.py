@@ -1,0 +1,102 @@
+"""Validation: the loss on all of the development data, and the task's metrics on what the engine decodes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+
+from seq2seq_kit.errors import ConfigError
+from seq2seq_kit.evaluation.evaluate import evaluate
+from seq2seq_kit.interfaces import Criterion, Example, Task
+from seq2seq_kit.model import Model
+from seq2seq_kit.run_config import RunConfig, TrainingConfig
+from seq2seq_kit.training.corpus import Corpus, token_batches
+from seq2seq_kit.training.objective import objective
+
+
+class Validator:
+    """Measures a model on the development data.
+
+    Attributes:
+        metric: the name of the number that makes a checkpoint the best.
+
+    Raises:
+        ConfigError: ``training.validation_metric`` is not among the numbers there are.
+    """
+
+    def __init__(self, config: RunConfig, task: Task, corpus: Corpus, device: torch.device) -> None:
+        self.metric, self._sign = _chosen_metric(config.training, task)
+        self._config = config
+        self._task = task
+        self._dev = corpus.dev
+        self._sample = spread(corpus.dev_examples, config.training.validation_examples)
+        self._device = device
+
+    def better(self, value: float, best: float | None) -> bool:
+        """Is ``value`` of the metric better than the best so far (None: there is none)?"""
+        return not math.isnan(value) and (best is None or (value - best) * self._sign > 0)
+
+    def measure(self, model: Model, criterion: Criterion, tick: Callable[[], None]) -> dict[str, float]:
+        """All numbers by name: ``loss``, ``nll``, ``perplexity``, ``accuracy`` and the task's metrics.
+
+        Draws nothing from the generators that training draws from, so that a run is the same with or without it.
+
+        Args:
+            tick: called after each batch; may raise.
+        """
+        model.eval()
+        try:
+            with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
+                return {**self._losses(model, criterion, tick), **self._scores(model, tick)}
+        finally:
+            model.train()
+
+    @torch.no_grad()
+    def _losses(self, model: Model, criterion: Criterion, tick: Callable[[], None]) -> dict[str, float]:
+        """Means over the target tokens of all the development data, teacher-forced."""
+        loss = nll = correct = 0.0
+        tokens = 0
+        for indices in token_batches(self._dev, self._config.training.batch_tokens, seed=0).batches(0):
+            batch = self._task.collate([self._dev[i] for i in indices]).to(self._device)
+            total, output = objective(model, criterion, batch)
+            loss += float(total)
+            nll += float(output.nll)
+            correct += float(output.correct)
+            tokens += output.tokens
+            tick()
+        return {
+            "loss": loss / tokens,
+            "nll": nll / tokens,
+            "perplexity": math.exp(min(nll / tokens, 700.0)),  # e**709 is the largest double
+            "accuracy": correct / tokens,
+        }
+
+    def _scores(self, model: Model, tick: Callable[[], None]) -> dict[str, float]:
+        """The task's metrics on the decoded sample."""
+        if not self._sample:
+            return {}
+        options, device = self._config.search, self._device
+        result = evaluate(model, self._task, self._sample, options, device=device, progress=lambda _: tick())
+        return result.metrics
+
+
+def spread(examples: Sequence[Example], count: int | None) -> list[Example]:
+    """``count`` examples evenly spread over all (a file may be sorted), always the same ones; all for ``None``."""
+    if count is None or count >= len(examples):
+        return list(examples)
+    return [examples[i * len(examples) // count] for i in range(count)]
+
+
+def _chosen_metric(config: TrainingConfig, task: Task) -> tuple[str, int]:
+    """The metric's name, and 1 where more of it is better, -1 where less is."""
+    metrics = task.metrics() if config.validation_examples != 0 else {}
+    name = config.validation_metric or next(iter(metrics), "loss")
+    if name == "loss":
+        return name, -1
+    if name not in metrics:
+        why = "" if metrics else ", because training.validation_examples is 0"
+        there_is = ", ".join([*metrics, "loss"])
+        raise ConfigError(f"training.validation_metric: there is no {name!r} (there is: {there_is}{why})")
+    return name, 1 if metrics[name].higher_is_better else -1
