@@ -1,0 +1,1 @@
+"""Benchmarks: one file a question. ``python -m benchmarks`` lists them, ``python -m benchmarks NAME`` answers one."""

@@ -1,0 +1,46 @@
+"""``python -m benchmarks NAME…``: run benchmarks, keep their results as JSON, render ``RESULTS.md`` from all.
+
+A name may be the first word of several (``decode`` runs all ``decode_*``). ``render`` only writes the table again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from benchmarks.support import results
+from benchmarks.support.harness import Limits
+
+QUESTIONS = ("decode_recurrent", "decode_characters", "tatoeba", "multi30k")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(QUESTIONS)}, or render")
+    parser.add_argument("--rounds", type=int, default=Limits.rounds, help="samples a system and case (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=Limits.seconds, help="length of a sample (%(default)s)")
+    parser.add_argument(
+        "--patience", type=float, default=Limits.patience, help="seconds to wait for a quiet machine, in all"
+    )
+    parser.add_argument("--threads", type=int, default=Limits.threads, help="threads of each system (%(default)s)")
+    arguments = vars(parser.parse_args(argv))
+    names = arguments.pop("names")
+    if not names:
+        for name in QUESTIONS:
+            print(f"{name:20} {(importlib.import_module(f'benchmarks.{name}').__doc__ or '').partition(chr(10))[0]}")
+        return 0
+    chosen = [q for name in names for q in QUESTIONS if name == q or q.startswith(f"{name}_")]
+    if not chosen and names != ["render"]:
+        print(f"there is no benchmark {' '.join(names)!r} (there is: {', '.join(QUESTIONS)})", file=sys.stderr)
+        return 2
+    for name in chosen:
+        result = importlib.import_module(f"benchmarks.{name}").run(Limits(**arguments))
+        print(f"wrote {results.write(result)}", file=sys.stderr)
+        print(results.render(result))
+    results.render_all()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

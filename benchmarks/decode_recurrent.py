@@ -1,0 +1,117 @@
+"""Is decoding by the engine, with a plain Python step, faster than a plain PyTorch loop around the same step?
+
+LSTM, 2 + 2 layers of 512, Luong attention (general), vocabulary 8,000, 20 source tokens, outputs forced to 30 tokens
+and EOS, so that both do the same work. The rival is ``plain_loop.py``. Timed is the search from an encoded batch on,
+the projection of the keys included and the encoder, the same call for both, left out. The tokens counted are those of
+the best hypotheses, EOS included.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from benchmarks.support import results
+from benchmarks.support.harness import Limits, measure
+from benchmarks.support.worker import serve
+
+KIT, REFERENCE, PLAIN = "kit", "kit, numerics reference", "plain PyTorch loop"
+CASES = {"greedy, batch 1": (1, 1), "greedy, batch 32": (1, 32), "beam 5, batch 1": (5, 1), "beam 5, batch 32": (5, 32)}
+VOCABULARY, SOURCE_LENGTH, OUTPUT_LENGTH = 8000, 20, 30
+MODEL = {
+    "encoder": {"name": "lstm", "embedding_size": 512, "size": 512, "layers": 2},
+    "decoder": {"name": "lstm", "embedding_size": 512, "size": 512, "layers": 2, "attention": "luong"},
+}
+
+
+def run(limits: Limits) -> results.Result:
+    """Measure all cases."""
+    command = [sys.executable, "-m", "benchmarks.decode_recurrent"]
+    measured = measure({s: [*command, s] for s in (KIT, REFERENCE, PLAIN)}, list(CASES), "tokens/s", limits)
+    settings = {
+        "model": "LSTM 2 + 2 layers x 512, Luong attention (general), vocabulary 8,000, random weights, float32",
+        "work": f"source {SOURCE_LENGTH} tokens, output {OUTPUT_LENGTH} tokens + EOS, encoder not timed",
+        "threads": limits.threads,
+        "rounds": limits.rounds,
+        "samples disturbed by other load": measured.disturbed,
+        "same output as the plain loop": {case: _same(measured.outputs, case) for case in CASES},
+    }
+    return results.Result(
+        name="decode_recurrent",
+        date=results.today(),
+        machine=results.machine(),
+        versions=measured.versions,
+        settings=settings,
+        rows=measured.rows,
+        ratios=[results.ratio(measured.rows, case, ours, PLAIN) for case in CASES for ours in (KIT, REFERENCE)],
+    )
+
+
+def _same(outputs: dict[tuple[str, str], list[Any]], case: str) -> str:
+    same = [a == b == c for a, b, c in zip(*(outputs[case, s] for s in (KIT, REFERENCE, PLAIN)), strict=True)]
+    return f"{sum(same)} of {len(same)}"
+
+
+class Decoding:
+    """One case of one system."""
+
+    def __init__(self, system: str, case: str) -> None:
+        import torch
+
+        from benchmarks import plain_loop
+        from seq2seq_kit import SearchOptions, search
+        from seq2seq_kit.interfaces import Batch
+
+        beam_size, self.batch_size = CASES[case]
+        self.parts = {"step": 0.0}
+        self.decoder, memory = random_model(MODEL, VOCABULARY)
+        source = torch.randint(4, VOCABULARY, (self.batch_size, SOURCE_LENGTH))
+        with torch.inference_mode():
+            self.memory = memory(Batch(source, torch.ones_like(source, dtype=torch.bool)))
+        options = SearchOptions(
+            beam_size=beam_size,
+            min_length=OUTPUT_LENGTH,
+            max_length=OUTPUT_LENGTH,
+            numerics="reference" if system == REFERENCE else "fast",
+        )
+        if system == PLAIN:
+            loop = plain_loop.greedy if beam_size == 1 else plain_loop.beam
+            self.search = lambda state: [tokens for tokens, _ in loop(self.step, state, self.batch_size, options)]
+        else:
+            self.search = lambda state: [nbest[0].tokens for nbest in search(self.step, state, options)]
+
+    def step(self, tokens: Any, position: Any, state: Any) -> Any:
+        start = time.perf_counter()
+        output = self.decoder.step(tokens, position, state)
+        self.parts["step"] += time.perf_counter() - start
+        return output
+
+    def output(self) -> list[list[int]]:
+        import torch
+
+        with torch.inference_mode():
+            return self.search(self.decoder.init_state(self.memory, self.batch_size))
+
+    def run(self) -> int:
+        return sum(map(len, self.output()))
+
+
+def random_model(sections: dict[str, Any], vocabulary: int) -> tuple[Any, Any]:
+    """A decoder and an encoder with the same random weights in every process."""
+    import torch
+
+    from seq2seq_kit.interfaces import SourceSpec, TargetSpec
+    from seq2seq_kit.model import build_model
+    from seq2seq_kit.run_config import ModelConfig
+
+    torch.manual_seed(1)
+    config = ModelConfig.model_validate(sections)
+    model = build_model(config, SourceSpec(vocabulary), TargetSpec(vocabulary)).eval()
+    with torch.no_grad():  # as sure of itself as a trained model: fresh weights give near-ties, which rounding decides
+        model.decoder.output_layer.weight.mul_(20)
+    return model.decoder, model.encoder
+
+
+if __name__ == "__main__":
+    serve(lambda case: Decoding(sys.argv[1], case), ["torch", "seq2seq_kit"])

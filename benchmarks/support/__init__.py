@@ -1,0 +1,1 @@
+"""What the benchmarks share: processes and rounds, the load of the machine, results, environments of rivals."""

@@ -1,0 +1,120 @@
+"""Measures systems side by side: one process each, rounds interleaved, samples that other load disturbed done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.support.load import ForeignLoad, process_seconds, wait_until_quiet
+from benchmarks.support.results import Row
+
+ROOT = Path(__file__).resolve().parents[2]
+QUIET = 0.05
+"""A sample counts as disturbed when others used more than this share of the machine while it was taken."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much to measure."""
+
+    rounds: int = 7
+    """Samples of each system in each case; their median counts."""
+    seconds: float = 1.5
+    """The least length of a sample."""
+    patience: float = 900.0
+    """Seconds to spend, in all, on waiting for a quiet machine; then disturbed samples are kept, and counted."""
+    threads: int = os.cpu_count() or 1
+    """Threads of each system."""
+
+
+class Worker:
+    """A system's process; see :mod:`benchmarks.support.worker`."""
+
+    def __init__(self, name: str, command: Sequence[str], threads: int) -> None:
+        self.name = name
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+        environment = os.environ | {variable: str(threads) for variable in names}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+        )
+        self.versions: dict[str, str] = self._answer()["versions"]
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()  # closes stdin, which ends the worker
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Send one request and wait for its answer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(
+                f"the process of {self.name!r} ended with exit code {self.process.wait()}; see its output"
+            )
+        return json.loads(line)
+
+
+@dataclass
+class Measured:
+    """What :func:`measure` found."""
+
+    rows: list[Row]
+    outputs: dict[tuple[str, str], list[Any]]
+    """What each system put out, by (case, system)."""
+    versions: dict[str, str] = field(default_factory=dict)
+    disturbed: int = 0
+    """How many of the samples kept were taken while others used the machine."""
+
+
+def measure(systems: Mapping[str, Sequence[str]], cases: Sequence[str], unit: str, limits: Limits) -> Measured:
+    """Take ``limits.rounds`` samples of every system (name: command) in every case, one after another."""
+    samples: dict[tuple[str, str], list[dict[str, Any]]] = {(c, s): [] for c in cases for s in systems}
+    patience = limits.patience
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(name, command, limits.threads)) for name, command in systems.items()]
+        outputs = {(case, w.name): w.ask(case=case, output=True)["output"] for case in cases for w in workers}
+        for round_number in range(limits.rounds):
+            print(f"round {round_number + 1} of {limits.rounds}", file=sys.stderr, flush=True)
+            for case in cases:
+                turn = round_number % len(workers)
+                for worker in workers[turn:] + workers[:turn]:
+                    taken, waited = _undisturbed(worker, case, limits.seconds, patience)
+                    patience -= waited
+                    samples[case, worker.name].append(taken)
+        versions = {name: v for worker in reversed(workers) for name, v in worker.versions.items()}
+    rows = [_row(case, system, unit, taken) for (case, system), taken in samples.items()]
+    disturbed = sum(s["foreign"] > QUIET for taken in samples.values() for s in taken)
+    return Measured(rows, outputs, versions, disturbed)
+
+
+def _undisturbed(worker: Worker, case: str, seconds: float, patience: float) -> tuple[dict[str, Any], float]:
+    """One sample, taken again while others use the machine and there is patience left; and the patience it took."""
+    spent = 0.0
+    while True:
+        meter = ForeignLoad(lambda: process_seconds(worker.process.pid))
+        taken = worker.ask(case=case, seconds=seconds) | {"foreign": meter.share()}
+        if taken["foreign"] <= QUIET or spent >= patience:
+            return taken, spent
+        spent += seconds + wait_until_quiet(QUIET, patience - spent)
+
+
+def _row(case: str, system: str, unit: str, taken: list[dict[str, Any]]) -> Row:
+    values = [round(s["value"], 1) for s in taken]
+    shares = {name: round(median(s["shares"][name] for s in taken), 4) for name in taken[0]["shares"]}
+    return Row(case=case, system=system, unit=unit, samples=values, median=median(values), shares=shares)

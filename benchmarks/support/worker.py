@@ -1,0 +1,68 @@
+"""The measured side: a process that holds one system and answers requests for samples.
+
+Needs nothing but the standard library, so that it also runs in a rival's environment. Requests and answers are JSON
+lines: ``{"case": …, "seconds": …}`` gives a sample, ``{"case": …, "output": true}`` what the system put out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, Protocol
+
+WARM_UP_SECONDS = 0.5
+
+
+class Job(Protocol):
+    """One case of one system, ready to run."""
+
+    parts: dict[str, float]
+    """Seconds spent in named parts of the work so far, e.g. ``{"step": 1.2}``; empty where nothing is timed apart."""
+
+    def run(self) -> int:
+        """Do the work once and return how many units of it (tokens, characters) were done."""
+
+    def output(self) -> list[Any]:
+        """What the work puts out, comparable between systems."""
+
+
+def serve(prepare: Callable[[str], Job], distributions: list[str]) -> None:
+    """Answer requests until stdin ends; ``prepare(case)`` is called once a case.
+
+    Args:
+        distributions: those whose versions belong to the result.
+    """
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else a system prints must not mix with the answers
+    jobs: dict[str, Job] = {}
+
+    def answer(value: dict[str, Any]) -> None:
+        print(json.dumps(value), file=answers, flush=True)
+
+    answer({"versions": {"python": platform.python_version(), **{d: version(d) for d in distributions}}})
+    for line in sys.stdin:
+        request = json.loads(line)
+        case = request["case"]
+        if case not in jobs:
+            jobs[case] = prepare(case)
+            sample(jobs[case], WARM_UP_SECONDS)
+        job = jobs[case]
+        answer({"output": job.output()} if request.get("output") else sample(job, request["seconds"]))
+
+
+def sample(job: Job, seconds: float) -> dict[str, Any]:
+    """Run a job again and again for at least ``seconds``: units a second, and each part's share of the time."""
+    before = dict(job.parts)
+    units, start = 0, time.perf_counter()
+    while True:
+        units += job.run()
+        elapsed = time.perf_counter() - start
+        if elapsed >= seconds:
+            break
+    shares = {name: (total - before.get(name, 0.0)) / elapsed for name, total in job.parts.items()}
+    return {"value": units / elapsed, "shares": shares}
