@@ -5,6 +5,7 @@ This module is torch-free, so that listing plugins never imports torch or a mode
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -23,7 +24,10 @@ KINDS: tuple[str, ...] = (
     "callback",
     "importer",
 )
-"""The closed list of component kinds (DESIGN: one folder a kind)."""
+"""The closed list of component kinds."""
+
+RESERVED_VERBS: tuple[str, ...] = ("train", "evaluate", "plugins", "demo")
+"""The commands of ``s2s`` that belong to no task: a task's verb is none of them."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,16 @@ class Component:
 
     Args:
         kind: one of :data:`KINDS`.
-        name: the bare name that configurations use (lower case, ``a-z 0-9 _ -``).
+        name: the bare name that configurations use: lower-case letters, digits, ``_`` and ``-``.
         target: ``"package.module:Class"``, imported on first use; or the class itself (Python API).
         config: ``"package.module:Config"`` or the class: a :class:`seq2seq_kit.config.ComponentConfig` that validates
             the component's section of a configuration. ``None`` where there is nothing to configure.
         summary: one line for ``s2s plugins list``.
-        state_version: raised by the author whenever saved parameters or state change meaning.
+        state_version: raised by the author whenever saved parameters or state change meaning. At least 1.
         verb: for tasks, the command line verb and pipeline method that the task offers (``"translate"``).
+
+    Raises:
+        ValueError: a field is wrong; the message names the component, the field and what would be right.
     """
 
     kind: str
@@ -50,14 +57,22 @@ class Component:
     verb: str | None = None
 
     def __post_init__(self) -> None:
+        what = f"{self.kind} {self.name!r}"
         if self.kind not in KINDS:
             raise ValueError(f"component {self.name!r}: unknown kind {self.kind!r}; the kinds are {', '.join(KINDS)}")
-        if not self.name or not self.name.replace("_", "").replace("-", "").isalnum() or self.name != self.name.lower():
-            raise ValueError(f"{self.kind} {self.name!r}: a name has lower-case letters, digits, '_' and '-' only")
+        if not _matches(r"[a-z0-9][a-z0-9_-]*", self.name):
+            raise ValueError(f"{what}: a name has lower-case letters, digits, '_' and '-' only")
         for field in ("target", "config"):
             value = getattr(self, field)
-            if isinstance(value, str) and value.count(":") != 1:
-                raise ValueError(f"{self.kind} {self.name!r}: {field} must be 'package.module:Class', got {value!r}")
+            optional = field == "config" and value is None
+            if not (optional or isinstance(value, type) or _matches(r"[^\W\d][\w.]*:[^\W\d]\w*", value)):
+                raise ValueError(f"{what}: {field} must be 'package.module:Class' or a class, got {value!r}")
+        if not isinstance(self.state_version, int) or self.state_version < 1:
+            raise ValueError(f"{what}: state_version must be a whole number of at least 1, got {self.state_version!r}")
+        if self.verb is not None and (self.kind != "task" or not _matches(r"[a-z][a-z_]*", self.verb)):
+            raise ValueError(f"{what}: a verb is a task's, in lower-case letters, got {self.verb!r}")
+        if self.verb in RESERVED_VERBS:
+            raise ValueError(f"{what}: the verb {self.verb!r} is a command of s2s itself")
 
     def load(self) -> Any:
         """Import and return the component's class."""
@@ -73,3 +88,7 @@ def _resolve(reference: str | type) -> Any:
         return reference
     module, _, attribute = reference.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def _matches(pattern: str, value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(pattern, value) is not None

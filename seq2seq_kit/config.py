@@ -60,7 +60,7 @@ def component_field(kind: str) -> Any:
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise PydanticCustomError("component", "a {kind} is its name, or a mapping with a 'name'", {"kind": kind})
         try:
-            config_class = registry().find(kind, value["name"]).component.load_config() or ComponentConfig
+            config_class = registry().find(kind, value["name"]).load_config() or ComponentConfig
         except PluginError as error:
             raise PydanticCustomError("component", "{reason}", {"reason": str(error)}) from error
         return config_class.model_validate(value)

@@ -7,12 +7,13 @@ Two providers of one bare name are an error only when that bare name is used.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from seq2seq_kit.components import KINDS, Component
 from seq2seq_kit.errors import PluginError
-from seq2seq_kit.plugins import BUILTIN, Plugins, Provided, Provider, load_plugins
+from seq2seq_kit.plugins import Plugins, Provided, Provider, load_plugins, normalize
 
 SCRIPT = Provider("script", "0", "register")
 """The provider of components that a program registered through the Python API."""
@@ -47,34 +48,45 @@ class Registry:
         """The component called ``name``; raises :class:`PluginError` when there is none or more than one."""
         if kind not in KINDS:
             raise PluginError(f"unknown kind {kind!r}; the kinds are {', '.join(KINDS)}")
-        found = [p for p in self.provided(kind) if name in (p.component.name, p.qualified_name)]
+        distribution, slash, bare = name.rpartition("/")
+        wanted = f"{normalize(distribution)}/{bare}" if slash else name
+        found = [p for p in self.provided(kind) if wanted in (p.component.name, p.qualified_name)]
         if len(found) == 1:
             return found[0]
         if found:
             raise PluginError(self._ambiguous(kind, name, found))
-        raise PluginError(self._unknown(kind, name))
+        raise PluginError(self._unknown(kind, wanted))
 
     def _ambiguous(self, kind: str, name: str, found: list[Provided]) -> str:
-        providers = " and ".join(f"{p.provider.distribution} {p.provider.version}" for p in found)
+        providers = " and ".join(str(p.provider) for p in found)
         choices = " or ".join(repr(p.qualified_name) for p in found)
         return f"{kind} {name!r} is provided by {providers}; write {choices}"
 
     def _unknown(self, kind: str, name: str) -> str:
+        """What is wrong, the nearest name, what there is, and why the wanted one may be missing."""
         names = self.names(kind)
         message = f"unknown {kind} {name!r}"
-        close = difflib.get_close_matches(name, names, n=1)
+        candidates = [p.qualified_name for p in self.provided(kind)] if "/" in name else names
+        close = difflib.get_close_matches(name.lower(), candidates, n=1)
+        elsewhere = [p.component.kind for p in self._provided if name in (p.component.name, p.qualified_name)]
         if close:
             message += f"; did you mean {close[0]!r}?"
+        elif elsewhere:
+            message += f": {name!r} is of the kind {' and '.join(elsewhere)}"
         message += f" (there is: {', '.join(names) or 'none'})"
-        distribution = name.partition("/")[0] if "/" in name else None
+        return "\n".join([message, *self._missing(name.rpartition("/")[0])])
+
+    def _missing(self, distribution: str) -> Iterator[str]:
+        """Why components of ``distribution`` (where it is empty: of any) may be missing, and what to do."""
         for broken in self.plugins.broken:
-            if distribution in (None, broken.provider.distribution):
-                message += f"\n{broken}"
-        if distribution in self.plugins.disabled:
-            message += f"\n{distribution} is disabled by S2S_DISABLE_PLUGINS"
-        elif distribution and distribution not in {p.distribution for p in self.plugins.providers}:
-            message += f"\n{distribution} is not installed here: pip install {distribution}"
-        return message
+            if distribution in ("", broken.provider.distribution):
+                yield str(broken)
+        for disabled in self.plugins.disabled:
+            if distribution in ("", disabled):
+                yield f"{disabled} is disabled by S2S_DISABLE_PLUGINS"
+        known = {p.distribution for p in [*self.plugins.providers, *(b.provider for b in self.plugins.broken)]}
+        if distribution and distribution not in {*known, *self.plugins.disabled, SCRIPT.distribution}:
+            yield f"{distribution} is not installed here: pip install {distribution}"
 
 
 @cache
@@ -90,7 +102,4 @@ def register(component: Component) -> None:
 
 def build(kind: str, config: Any, *args: Any, **kwargs: Any) -> Any:
     """Build the component that a validated configuration section names: ``Class(config, *args, **kwargs)``."""
-    return registry().find(kind, config.name).component.load()(config, *args, **kwargs)
-
-
-__all__ = ["BUILTIN", "SCRIPT", "Registry", "build", "register", "registry"]
+    return registry().find(kind, config.name).load()(config, *args, **kwargs)
