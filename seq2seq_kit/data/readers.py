@@ -1,0 +1,258 @@
+"""Reads examples from TSV, JSONL and parallel text, plain or gzipped, one line at a time.
+
+A TSV line is ``source TAB target``, split at the tab and nowhere else: there is no quoting and no escape, a quotation
+mark is text. A JSONL line is an object with a source and a target; ``references`` may hold a list of further correct
+targets, other fields are ignored. Two parallel files hold one sentence a line, line N of one beside line N of the
+other. Files are UTF-8; a byte-order mark at the start and the ends of lines (LF or CRLF) are dropped, all else is kept.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from seq2seq_kit.data import phrasebook
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.interfaces import Example
+
+OnError = Literal["stop", "skip"]
+
+PHRASEBOOK = "phrasebook:"
+"""``phrasebook:train`` and so on name the corpus in the package."""
+
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_SHOWN = 5
+"""How many places of malformed lines a report lists."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ReadReport:
+    """What a reader has met so far."""
+
+    examples: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    """How many malformed lines of each kind, e.g. ``{"invalid UTF-8": 2}``."""
+    places: list[str] = field(default_factory=list)
+    """Where the first few of them are, e.g. ``"train.tsv, line 17"``."""
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count:,} × {kind}" for kind, count in self.skipped.most_common())
+        more = ", …" if self.skipped.total() > len(self.places) else ""
+        return f"skipped {self.skipped.total():,} malformed lines ({kinds}): {'; '.join(self.places)}{more}"
+
+
+class MalformedLine(Exception):
+    """One line cannot be used."""
+
+    def __init__(self, kind: str, problem: str) -> None:
+        super().__init__(problem)
+        self.kind = kind  # the same for all lines with this fault, to be counted
+        self.problem = problem  # what this line is like, as the rest of "FILE, line N: …"
+
+
+class Examples(Iterator[Example]):
+    """The examples of one data file or of two parallel ones, read as they are asked for.
+
+    Args:
+        paths: one path, or two: sources and targets. ``phrasebook:train`` names a part of the corpus in the package.
+        on_error: ``"stop"`` raises at the first malformed line; ``"skip"`` leaves it out and counts it in ``report``,
+            which is logged as a warning at the end.
+        source_field: the name of the source in JSONL.
+        target_field: the name of the target in JSONL.
+
+    Each example's ``id`` is its line number, counted from 1.
+
+    Raises:
+        DataError: at once when a file is missing or is none; while reading, for a malformed line (file and line are
+            named), parallel files of different length, a damaged gzip file, or no example at all.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        on_error: OnError = "stop",
+        *,
+        source_field: str = "source",
+        target_field: str = "target",
+    ) -> None:
+        self.report = ReadReport()
+        self._on_error = on_error
+        self._source_field, self._target_field = source_field, target_field
+        if len(paths) not in (1, 2):
+            raise DataError(f"give one data file, or two parallel ones (source, target), not {len(paths)}")
+        self._paths = [_resolve(path) for path in paths]
+        for path in self._paths:
+            if len(paths) == 2 and (_format(path) == "jsonl" or path.name.removesuffix(".gz").endswith(".tsv")):
+                raise DataError(
+                    f"{path}: holds pairs, and two files are read as parallel text (sources, then targets), "
+                    "one sentence a line: give a file of pairs alone"
+                )
+        self._iterator = self._read()
+
+    def __next__(self) -> Example:
+        return next(self._iterator)
+
+    def _read(self) -> Iterator[Example]:
+        """All examples, then the checks that can be made only at the end."""
+        name = " and ".join(map(str, self._paths))
+        lines = 0
+        with ExitStack() as stack:
+            streams = [_lines(stack.enter_context(_open(path)), path) for path in self._paths]
+            for lines, row in enumerate(zip_longest(*streams), 1):
+                if None in row:
+                    self._uneven(lines - 1, row, streams)
+                try:
+                    example = self._example(lines, row)
+                except MalformedLine as error:
+                    self._malformed(error, name, lines)
+                    continue
+                self.report.examples += 1
+                yield example
+        if lines == 0:
+            raise DataError(f"{name}: is empty: it holds no example")
+        if self.report.examples == 0:
+            raise DataError(f"{name}: holds no usable example: {self.report}")
+        if self.report.skipped:
+            log.warning("%s", self.report)
+
+    def _example(self, number: int, row: tuple[bytes, ...]) -> Example:
+        if len(row) == 2:
+            texts = [_decode(raw, str(path)) for raw, path in zip(row, self._paths, strict=True)]
+            return _checked(Example(texts[0], texts[1], id=number))
+        text = _decode(row[0])
+        if not text.strip():
+            raise MalformedLine("empty line", "is empty")
+        if _format(self._paths[0]) == "jsonl":
+            return _checked(self._from_json(text, number))
+        columns = text.split("\t")
+        if len(columns) != 2:
+            found = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
+            raise MalformedLine(found, f"has {found}, must have 2: source TAB target")
+        return _checked(Example(columns[0], columns[1], id=number))
+
+    def _from_json(self, text: str, number: int) -> Example:
+        try:
+            record = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise MalformedLine("invalid JSON", f"is not valid JSON ({error.msg}, column {error.colno})") from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets a thousand deep
+            raise MalformedLine("invalid JSON", f"cannot be read as JSON ({error})") from None
+        if not isinstance(record, dict):
+            raise MalformedLine("not a JSON object", f"must be a JSON object, is a {type(record).__name__}")
+        references = record.get("references", [])
+        if not isinstance(references, list):
+            raise MalformedLine("wrong type", f"its 'references' must be a list, is a {type(references).__name__}")
+        references = [_text(reference, "references") for reference in references]
+        source, target = (
+            _text(_value(record, name), name) for name in (self._source_field, self._target_field)
+        )
+        return Example(source, target, references, id=number)
+
+    def _malformed(self, error: MalformedLine, name: str, number: int) -> None:
+        place = f"{name}, line {number}"
+        if self._on_error == "stop":
+            raise DataError(f"{place}: {error.problem}")
+        self.report.skipped[error.kind] += 1
+        if len(self.report.places) < _SHOWN:
+            self.report.places.append(place)
+
+    def _uneven(self, both: int, row: tuple[bytes | None, ...], streams: list[Iterator[bytes]]) -> None:
+        """Count the rest of the longer file and refuse the pair."""
+        counts = [
+            both + (0 if raw is None else 1 + sum(1 for _ in stream)) for raw, stream in zip(row, streams, strict=True)
+        ]
+        (first, second), (m, n) = self._paths, counts
+        raise DataError(f"parallel files must have as many lines: {first} has {m:,}, {second} has {n:,}")
+
+
+def _resolve(name: str) -> Path:
+    """The file of that name, checked to be there."""
+    if name.startswith(PHRASEBOOK):
+        try:
+            return phrasebook.path(name.removeprefix(PHRASEBOOK))
+        except ValueError as error:
+            raise DataError(f"{name}: {error}") from None
+    path = Path(name)
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, not a data file")
+    return path
+
+
+def _format(path: Path) -> Literal["jsonl", "text"]:
+    return "jsonl" if path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")) else "text"
+
+
+def _open(path: Path) -> IO[bytes]:
+    """The file's bytes, unpacked where its first bytes say gzip, whatever its name."""
+    try:
+        file = path.open("rb")
+        try:
+            packed = file.peek(2)[:2] == _GZIP
+        except OSError:
+            file.close()
+            raise
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    return gzip.open(file) if packed else file  # type: ignore[return-value]
+
+
+def _lines(stream: IO[bytes], path: Path) -> Iterator[bytes]:
+    """Lines without their ends and without the byte-order mark."""
+    number = 0
+    try:
+        for number, line in enumerate(stream, 1):
+            if number == 1:
+                line = line.removeprefix(_BOM)
+            yield line.removesuffix(b"\n").removesuffix(b"\r")
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"{path}: is damaged after line {number}: its gzip data is cut off or changed") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read after line {number}: {error.strerror}") from None
+
+
+def _decode(raw: bytes, file: str | None = None) -> str:
+    """The line as text; ``file`` says which one it is of, where there are two."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = f"in {file} " if file else ""
+        raise MalformedLine("invalid UTF-8", f"{where}is not valid UTF-8 (byte {error.start + 1})") from None
+
+
+def _value(record: dict[str, Any], name: str) -> Any:
+    if name not in record:
+        there_is = ", ".join(map(repr, record)) or "none"
+        raise MalformedLine(f"no field {name!r}", f"has no field {name!r} (there is: {there_is})")
+    return record[name]
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise MalformedLine("wrong type", f"its {name!r} must be text, is {json.dumps(value)[:40]}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:  # JSON can spell half of a surrogate pair
+        raise MalformedLine("invalid Unicode", f"its {name!r} holds half of a surrogate pair") from None
+    return value
+
+
+def _checked(example: Example) -> Example:
+    """Refuse what nothing can be learnt from."""
+    for side in ("source", "target"):
+        if not getattr(example, side).strip():
+            raise MalformedLine(f"empty {side}", f"has an empty {side}")
+    return example

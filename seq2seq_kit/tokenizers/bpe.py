@@ -1,0 +1,39 @@
+"""Byte-pair encoding (Sennrich et al. 2016)."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import Field
+from tokenizers import Tokenizer as Backend
+from tokenizers import models, trainers
+
+from seq2seq_kit.tokenizers.subword import SubwordConfig, SubwordTokenizer
+
+
+class BPETokenizerConfig(SubwordConfig):
+    """Configuration of :class:`BPETokenizer`."""
+
+    name: str = "bpe"
+    min_frequency: int = Field(default=2, ge=1)
+    """Pairs seen less often in training are not merged."""
+
+
+class BPETokenizer(SubwordTokenizer):
+    """Merges the most frequent pair of neighbours, again and again, from characters up; ties in the order of ids."""
+
+    config: BPETokenizerConfig
+
+    def _learn(self, texts: list[str]) -> Backend:
+        backend = Backend(models.BPE(unk_token="<unk>"))
+        self._prepare(backend)
+        texts, characters = self._covered(backend, texts)
+        trainer = trainers.BpeTrainer(
+            vocab_size=self.config.vocab_size,
+            min_frequency=self.config.min_frequency,
+            special_tokens=self._reserved(),
+            initial_alphabet=characters,
+            show_progress=False,
+        )
+        backend.train_from_iterator(texts, trainer)
+        return self._finished(backend, json.loads(backend.to_str())["model"]["vocab"])

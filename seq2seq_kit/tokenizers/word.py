@@ -1,0 +1,59 @@
+"""Words and punctuation marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+from tokenizers import Regex, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as Backend
+
+from seq2seq_kit.tokenizers.base import SPECIALS, BackedTokenizer, TokenizerConfig
+from seq2seq_kit.tokenizers.char import word_level_trainer
+
+JOINER = "￭"
+"""On a punctuation mark: there is no space on this side (the joiner of OpenNMT's Tokenizer)."""
+
+
+class WordTokenizerConfig(TokenizerConfig):
+    """Configuration of :class:`WordTokenizer`."""
+
+    name: str = "word"
+    vocab_size: int | None = Field(default=None, gt=len(SPECIALS))
+    """Keep the most frequent words, so many with the four special tokens; null: all."""
+    min_frequency: int = Field(default=1, ge=1)
+    """Words seen less often in training are unknown."""
+
+
+class WordTokenizer(BackedTokenizer):
+    """Splits text at spaces and around punctuation marks, and puts it together again.
+
+    A mark remembers on which sides it touches its neighbour, a word never does and so has one entry wherever it
+    stands: ``Où est-il ?`` is ``Où est ￭-￭ il ?``, and ``l'ami`` is ``l ￭'￭ ami``. Decoding gives the text back but for
+    its white space: runs of it, and no-break spaces, become one space.
+    """
+
+    config: WordTokenizerConfig
+
+    def _learn(self, texts: list[str]) -> Backend:
+        backend = Backend(models.WordLevel({}, unk_token="<unk>"))
+        backend.normalizer = normalizers.Sequence(
+            [
+                *([normalizers.Lowercase()] if self.config.lowercase else []),
+                normalizers.NFC(),
+                normalizers.Replace(JOINER, ""),
+                normalizers.Replace(Regex(r"(?<=\S)(?=[^\w\s])"), f" {JOINER}"),
+                normalizers.Replace(Regex(rf"(?<=[^\w\s{JOINER}])(?=\w)"), f"{JOINER} "),
+            ]
+        )
+        backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        backend.train_from_iterator(texts, word_level_trainer(self.config.vocab_size, self.config.min_frequency))
+        return backend
+
+    def _join(self, tokens: list[str]) -> str:
+        text = " ".join(tokens)
+        return text.replace(f" {JOINER}", "").replace(f"{JOINER} ", "").replace(JOINER, "")
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Each word or mark, without its joiners."""
+        return [token.replace(JOINER, "") for token in super().tokens(ids)]
