@@ -7,7 +7,39 @@ Importing the package is quick: torch is imported on the first use of a name tha
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seq2seq_kit.components import Component
+    from seq2seq_kit.config import ComponentConfig, component_field
+    from seq2seq_kit.decoding.hypothesis import Hypothesis
+    from seq2seq_kit.decoding.options import SearchOptions
+    from seq2seq_kit.decoding.pipeline import load
+    from seq2seq_kit.decoding.search import search
+    from seq2seq_kit.errors import ConfigError, DataError, PluginError, UserError
+    from seq2seq_kit.hookspecs import hookimpl
+    from seq2seq_kit.interfaces import (
+        Attention,
+        Batch,
+        Criterion,
+        CriterionOutput,
+        Decoder,
+        DecoderOutput,
+        DecoderState,
+        EncodedExample,
+        Encoder,
+        Example,
+        Memory,
+        MemorySpec,
+        Metric,
+        Output,
+        SourceSpec,
+        StepOutput,
+        TargetSpec,
+        Task,
+        Tokenizer,
+    )
+    from seq2seq_kit.registry import build, register
 
 __version__ = "0.1.0"
 
@@ -16,15 +48,31 @@ _LAZY = {
     "Batch": "seq2seq_kit.interfaces",
     "Component": "seq2seq_kit.components",
     "ComponentConfig": "seq2seq_kit.config",
+    "ConfigError": "seq2seq_kit.errors",
+    "Criterion": "seq2seq_kit.interfaces",
+    "CriterionOutput": "seq2seq_kit.interfaces",
+    "DataError": "seq2seq_kit.errors",
     "Decoder": "seq2seq_kit.interfaces",
     "DecoderOutput": "seq2seq_kit.interfaces",
     "DecoderState": "seq2seq_kit.interfaces",
+    "EncodedExample": "seq2seq_kit.interfaces",
     "Encoder": "seq2seq_kit.interfaces",
+    "Example": "seq2seq_kit.interfaces",
     "Hypothesis": "seq2seq_kit.decoding.hypothesis",
     "Memory": "seq2seq_kit.interfaces",
+    "MemorySpec": "seq2seq_kit.interfaces",
+    "Metric": "seq2seq_kit.interfaces",
+    "Output": "seq2seq_kit.interfaces",
+    "PluginError": "seq2seq_kit.errors",
     "SearchOptions": "seq2seq_kit.decoding.options",
+    "SourceSpec": "seq2seq_kit.interfaces",
     "StepOutput": "seq2seq_kit.interfaces",
+    "TargetSpec": "seq2seq_kit.interfaces",
+    "Task": "seq2seq_kit.interfaces",
+    "Tokenizer": "seq2seq_kit.interfaces",
     "UserError": "seq2seq_kit.errors",
+    "build": "seq2seq_kit.registry",
+    "component_field": "seq2seq_kit.config",
     "hookimpl": "seq2seq_kit.hookspecs",
     "load": "seq2seq_kit.decoding.pipeline",
     "register": "seq2seq_kit.registry",

@@ -12,14 +12,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    SerializeAsAny,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from seq2seq_kit.errors import ConfigError, PluginError
 
 
 class Config(BaseModel):
-    """Base of all configuration sections: frozen, no unknown fields, no silent coercion of strings to numbers."""
+    """Base of all configuration sections: frozen, no unknown fields, no text or truth value taken for a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
 
@@ -27,6 +36,17 @@ class Config(BaseModel):
     @classmethod
     def _only_known_fields(cls, values: Any) -> Any:
         return only_known_fields(values, cls.model_fields)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _no_coercion(cls, value: Any, validate_field: ValidatorFunctionWrapHandler) -> Any:
+        """Pydantic's own strict mode would also refuse a list for a tuple, and YAML has no tuples."""
+        result = validate_field(value)
+        numbers = (bool, int, float)
+        if type(result) in numbers and (type(value) not in numbers or (type(result) is bool) != (type(value) is bool)):
+            wanted = "true or false" if type(result) is bool else "a number"
+            raise PydanticCustomError("wrong_type", "must be {wanted}", {"wanted": wanted})
+        return result
 
 
 def only_known_fields(values: Any, known: Iterable[str]) -> Any:
@@ -58,7 +78,8 @@ def component_field(kind: str) -> Any:
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            raise PydanticCustomError("component", "a {kind} is its name, or a mapping with a 'name'", {"kind": kind})
+            message = "must name a component ({kind}): its name, or a mapping with a 'name'"
+            raise PydanticCustomError("component", message, {"kind": kind})
         try:
             config_class = registry().find(kind, value["name"]).load_config() or ComponentConfig
         except PluginError as error:

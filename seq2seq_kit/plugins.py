@@ -137,7 +137,7 @@ def load_plugins() -> Plugins:
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager, strict=os.environ.get("S2S_PLUGINS_STRICT", "") not in ("", "0"))
     disabled = {normalize(name.strip()) for name in os.environ.get("S2S_DISABLE_PLUGINS", "").split(",")}
-    found = _entry_points()
+    found = find_entry_points()
     if BUILTIN not in {provider.distribution for provider in found}:
         raise PluginError("seq2seq_kit is not installed in this environment, so it has no components: pip install it")
     for provider, entry_point in found.items():
@@ -155,7 +155,7 @@ def load_plugins() -> Plugins:
     return plugins
 
 
-def _entry_points() -> dict[Provider, EntryPoint]:
+def find_entry_points() -> dict[Provider, EntryPoint]:
     """All entry points of our group: the built-in one first, then by distribution and name.
 
     A distribution that is found twice counts once, where an import would find it: first on the path.

@@ -37,35 +37,42 @@ class Registry:
         """All components, of one kind or of every kind, in the order of their providers."""
         return [p for p in self._provided if kind is None or p.component.kind == kind]
 
-    def names(self, kind: str) -> list[str]:
-        """The names to offer for a kind: bare where unique, qualified where not."""
-        bare = [p.component.name for p in self.provided(kind)]
-        return sorted(
-            p.component.name if bare.count(p.component.name) == 1 else p.qualified_name for p in self.provided(kind)
-        )
+    def names(self, kind: str | None = None) -> list[str]:
+        """The names to offer for a kind, or for all of them: bare where unique, qualified where not."""
+        return sorted({self.short_name(p) for p in self.provided(kind)})
+
+    def short_name(self, provided: Provided) -> str:
+        """The shortest name that finds a component: bare, or qualified where another one of its kind has that too."""
+        same = [p for p in self.provided(provided.component.kind) if p.component.name == provided.component.name]
+        return provided.component.name if len(same) == 1 else provided.qualified_name
 
     def find(self, kind: str, name: str) -> Provided:
         """The component called ``name``; raises :class:`PluginError` when there is none or more than one."""
         if kind not in KINDS:
             raise PluginError(f"unknown kind {kind!r}; the kinds are {', '.join(KINDS)}")
+        found = self.find_all(name, kind)
+        if len(found) > 1:
+            raise PluginError(self._ambiguous(kind, name, found))
+        return found[0]
+
+    def find_all(self, name: str, kind: str | None = None) -> list[Provided]:
+        """All components called ``name``, of one kind or of every kind; raises :class:`PluginError` when none is."""
         distribution, slash, bare = name.rpartition("/")
         wanted = f"{normalize(distribution)}/{bare}" if slash else name
         found = [p for p in self.provided(kind) if wanted in (p.component.name, p.qualified_name)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise PluginError(self._ambiguous(kind, name, found))
-        raise PluginError(self._unknown(kind, wanted))
+        if not found:
+            raise PluginError(self._unknown(kind, wanted))
+        return found
 
     def _ambiguous(self, kind: str, name: str, found: list[Provided]) -> str:
         providers = " and ".join(str(p.provider) for p in found)
         choices = " or ".join(repr(p.qualified_name) for p in found)
         return f"{kind} {name!r} is provided by {providers}; write {choices}"
 
-    def _unknown(self, kind: str, name: str) -> str:
+    def _unknown(self, kind: str | None, name: str) -> str:
         """What is wrong, the nearest name, what there is, and why the wanted one may be missing."""
         names = self.names(kind)
-        message = f"unknown {kind} {name!r}"
+        message = f"unknown {kind or 'component'} {name!r}"
         candidates = [p.qualified_name for p in self.provided(kind)] if "/" in name else names
         close = difflib.get_close_matches(name.lower(), candidates, n=1)
         elsewhere = [p.component.kind for p in self._provided if name in (p.component.name, p.qualified_name)]

@@ -14,13 +14,14 @@ from pydantic_core import PydanticCustomError
 from seq2seq_kit.config import Config, component_field, only_known_fields, validate
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.errors import ConfigError
+from seq2seq_kit.yaml_reader import read_yaml
 
 
 class DataConfig(Config):
     """Where examples come from."""
 
     train: list[str] = Field(min_length=1, max_length=2)
-    """One file (TSV, JSONL, gzip of either), or two parallel ones; ``phrasebook:train`` is the corpus in the package."""
+    """One file (TSV, JSONL, gzip of either), or two parallel ones; ``phrasebook:train``: the corpus in the package."""
     dev: list[str] = Field(min_length=1, max_length=2)
     """The same, for validation."""
     on_error: Literal["stop", "skip"] = "stop"
@@ -69,8 +70,8 @@ class TrainingConfig(Config):
     validation_examples: int | None = Field(default=500, ge=0)
     """How many dev examples to decode with the engine at a validation (the loss uses all); null: all; 0: none."""
     validation_metric: str | None = None
-    """What makes a checkpoint the best: a metric of the task, or ``loss``. Default: the task's first metric, or the loss
-    where nothing is decoded."""
+    """What makes a checkpoint the best: a metric of the task, or ``loss``. Default: the task's first metric, or the
+    loss where nothing is decoded."""
     patience: int | None = Field(default=None, ge=1)
     """Stop after this many validations without a better one."""
     tensorboard: bool = False
@@ -105,7 +106,7 @@ class RunConfig(Config):
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """Read a YAML file and apply ``key.path=value`` overrides (values are YAML); raises :class:`ConfigError`."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -139,6 +140,6 @@ def _override(values: dict[str, Any], override: str) -> None:
             raise ConfigError(f"--set {override}: {section} is not a section")
         values = inner
     try:
-        values[last] = yaml.safe_load(text)
+        values[last] = read_yaml(text)
     except yaml.YAMLError:
         raise ConfigError(f"--set {override}: {text!r} is not a YAML value") from None
