@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.cli import s2s
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: threads cost more than they give
 
@@ -25,12 +25,6 @@ model:
 training: {max_steps: 120, batch_tokens: 400, learning_rate: 0.02, validate_every: 60, validation_examples: 20}
 search: {beam_size: 3, max_length: 20}
 """
-
-
-def s2s(*args: object, **kwargs: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own; text in, text out."""
-    options: dict[str, object] = {"capture_output": True, "text": True, "timeout": 240, "encoding": "utf-8", **kwargs}
-    return subprocess.run([sys.executable, "-m", "seq2seq_kit", *map(str, args)], **options)  # type: ignore[call-overload, no-any-return]
 
 
 @pytest.fixture(scope="session")

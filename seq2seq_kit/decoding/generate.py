@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 
 import torch
 
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import search
+from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import EncodedExample, Example, Output, Task
 from seq2seq_kit.model import Model
 
@@ -38,15 +38,30 @@ def generate(
         progress: called with the number of examples just done.
     """
     options = with_special_ids(options, task)
-    stream = iter(examples)
-    window = window or BATCHES_A_WINDOW * batch_size
     was_training = model.training
     model.eval()
     try:
-        while chunk := list(islice(stream, window)):
+        for chunk in _windows(examples, window or BATCHES_A_WINDOW * batch_size):
             yield from _decode_window(model, task, chunk, options, device, batch_size, progress)
     finally:
         model.train(was_training)
+
+
+def _windows(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
+    """Lists of ``size`` examples. What was read before the stream failed comes first, then its error."""
+    window: list[Example] = []
+    try:
+        for example in examples:
+            window.append(example)
+            if len(window) == size:
+                yield window
+                window = []
+    except UserError:
+        if window:
+            yield window
+        raise
+    if window:
+        yield window
 
 
 def with_special_ids(options: SearchOptions, task: Task) -> SearchOptions:
@@ -84,4 +99,16 @@ def decode_batch(
     batch = task.collate(encoded).to(device)
     memory = model.encoder(batch)
     state = model.decoder.init_state(memory, len(batch))
-    return search(model.decoder.step, state, options, source_lengths=batch.source_mask.sum(1), batch_size=len(batch))
+    lengths = batch.source_mask.sum(1)
+    found = search(model.decoder.step, state, options, source_lengths=lengths, batch_size=len(batch))
+    return [
+        [_without_padding(hypothesis, length) for hypothesis in hypotheses]
+        for hypotheses, length in zip(found, memory.mask.sum(1).tolist(), strict=True)
+    ]
+
+
+def _without_padding(hypothesis: Hypothesis, length: int) -> Hypothesis:
+    """The hypothesis with its attention over the sentence's own ``length`` memory positions."""
+    if hypothesis.attention is None:
+        return hypothesis
+    return replace(hypothesis, attention=hypothesis.attention[:, :length])
