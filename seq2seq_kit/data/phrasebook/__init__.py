@@ -1,8 +1,8 @@
 """The phrasebook: everyday English sentences with their French translations, shipped with the package.
 
-About 20,000 distinct pairs: more than 2,000 written by hand (``handwritten/``), the others composed by ``compose.py`` from
-hand-written patterns and a lexicon (``tables/``). All of it was written for this project and is licensed, like the project,
-under Apache-2.0; nothing is taken from another corpus. About 1.5 MB as text.
+About 20,000 distinct pairs: more than 2,000 written by hand (``handwritten/``), the others composed by ``compose.py``
+from hand-written patterns and a lexicon (``tables/``). All of it was written for this project and is licensed, like the
+project, under Apache-2.0; nothing is taken from another corpus. About 1.5 MB as text.
 
 The files are UTF-8, one pair a line, ``English<TAB>French``. No sentence of either language stands in two parts:
 

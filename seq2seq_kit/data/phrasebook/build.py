@@ -16,7 +16,8 @@ from pathlib import Path
 from random import Random
 
 from . import SPLITS, path
-from .compose import compose, load_patterns
+from .compose import compose
+from .patterns import load_patterns
 
 Pair = tuple[str, str]
 
@@ -82,7 +83,7 @@ class Distinct:
 
 
 def compose_pairs(distinct: Distinct, target: int) -> list[Pair]:
-    """About ``target`` new composed pairs, shared out evenly: a pattern that runs dry leaves its share to the others."""
+    """About ``target`` new composed pairs, evenly: a pattern that runs dry leaves its share to the others."""
     patterns = load_patterns()
     randoms = {pattern.line: Random(f"{SEED}:{pattern.english}") for pattern in patterns}
     composed: list[Pair] = []
@@ -112,14 +113,14 @@ def build() -> dict[str, list[Pair]]:
     random.shuffle(handwritten)
     random.shuffle(composed)
     held, by_hand = HELD_OUT, min(HELD_OUT_HANDWRITTEN, len(handwritten) // 4)
-    train = composed[2 * held:] + handwritten[2 * by_hand:]
+    train = composed[2 * held :] + handwritten[2 * by_hand :]
     random.shuffle(train)
     return {
         "train": train,
         "dev": composed[:held],
-        "test": composed[held: 2 * held],
+        "test": composed[held : 2 * held],
         "dev_handwritten": handwritten[:by_hand],
-        "test_handwritten": handwritten[by_hand: 2 * by_hand],
+        "test_handwritten": handwritten[by_hand : 2 * by_hand],
     }
 
 
@@ -128,8 +129,12 @@ def as_text(pairs: Iterable[Pair]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m seq2seq_kit.data.phrasebook.build", description="Build the phrasebook.")
-    parser.add_argument("--check", action="store_true", help="compare the shipped files with a fresh build; write nothing")
+    parser = argparse.ArgumentParser(
+        prog="python -m seq2seq_kit.data.phrasebook.build", description="Build the phrasebook."
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="compare the shipped files with a fresh build; write nothing"
+    )
     check = parser.parse_args(arguments).check
     parts = build()
     stale = []

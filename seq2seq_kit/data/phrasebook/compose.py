@@ -1,25 +1,22 @@
 """Composition: a pattern (an English and a French frame) and the lexicon give pairs of sentences.
 
-A frame is text with slots in capitals. What the slots mean:
+A frame is text with slots in capitals, named after a class of the lexicon; a slot has the same value in both frames:
 
-- ``WHEN``, ``ACTION`` …: a phrase of that class of ``phrases.tsv``, the same entry on both sides. ``WHEN`` follows the tense.
-- ``{a COLOUR CLOTHES}``, ``{un COLOUR CLOTHES}``: a noun phrase: determiner, adjective, noun. ``.pl`` makes it plural, a
-  digit tells two slots of one class apart (``FOOD2``). The French engine places the adjective, makes it agree, contracts
-  and elides. Determiners such as ``un/de`` become "de" in a negative sentence; ``my`` and ``mon`` belong to the subject.
-- ``{MOOD=S}``: an adjective that agrees with ``S``, a noun slot, or ``ms``, ``fs``, ``mp``, ``fp``.
+- ``CITY``: a phrase of that class of ``phrases.tsv``. ``WHEN`` and its like choose the phrases that fit the tense.
+- ``{a COLOUR CLOTHES}``, ``{un COLOUR CLOTHES}``: a noun phrase: determiner, adjective, noun. ``.pl`` makes it plural,
+  a digit tells two slots of one class apart (``FOOD2``). In French the adjective finds its place and agrees, determiners
+  contract, and those such as ``un/de`` become "de" in a negative sentence. ``my`` and ``mon`` belong to the subject
+  ``S``, ``my1`` and ``mon1`` to the speaker.
+- ``{MOOD=S}``: an adjective that agrees with ``S``, a noun slot, or ``ms`` (masculine singular).
 - ``{it ITEM}``: it or them; in French ``le(ITEM)`` inside a verb group, or ``{le(ITEM)}`` elsewhere.
-- ``my1`` and ``mon1`` belong to the speaker. ``{my}``, ``{mon}``, ``{mes}``: a possessive of the subject without a noun slot. ``se`` is the subject's reflexive pronoun.
-- ``[S drink +always]``, ``[S boire +toujours]``: a verb group: subject, (French) object pronouns, verb in the infinitive,
-  what follows it. ``+word`` is an adverb, put where the language wants it. The subject is ``S``, a pronoun, or a noun phrase;
-  ``~S`` or ``~KIN`` is the pronoun that refers to it. A group takes the tense and polarity of the variant being composed;
-  ``=tense`` gives it another tense, ``@tense`` another tense and a plain statement. ``?`` in front makes a question of it,
-  ``-`` one with inversion in French, ``^`` one whose French verb comes first (où est la clé).
-  ``&FRUIT.pl`` makes the French participle agree with an object that stands before it (combien de pommes as-tu mangées).
-- ``[! fermer]``: a command to tu; ``[!nous aller]`` to us (French only; the English frame writes it out).
-
-Options of a pattern (its first column): tenses (below), polarities (``not``, ``never``, ``anymore``, ``nothing``; ``plain`` is
-there unless ``only`` is given), ``ask`` (also as a yes/no question), ``asked`` (only as one) or ``invert`` (the same with
-inversion), ``S=group`` (who the subject may be).
+- ``{my}``, ``{mon}``, ``{mes}``: a possessive of the subject on its own. ``se``: the subject's reflexive pronoun.
+- ``[S drink +always]``, ``[S boire +toujours]``: a verb group: subject, (French) object pronouns, infinitive, and what
+  follows. ``+word`` is an adverb, put where the language wants it. The subject is ``S``, a pronoun or a noun phrase;
+  ``~S`` or ``~KIN`` is the pronoun that refers to it. A group takes the tense and polarity of the variant; ``=tense``
+  gives it another tense, ``@tense`` another tense in a plain statement. In front, ``?`` makes a question of it, ``-``
+  one with inversion in French, ``^`` one whose French verb comes first (où est la clé). ``&FRUIT.pl`` makes the French
+  participle agree with an object that stands before it (combien de pommes as-tu mangées).
+- ``[! fermer]``: a command to tu; ``[!nous aller]``: one to us (French only; the English frame writes it out).
 """
 
 from __future__ import annotations
@@ -28,74 +25,13 @@ import re
 from dataclasses import dataclass, field
 from random import Random
 
-from . import english, french
-from .lexicon import ADJECTIVES, NOUNS, PHRASES, SUBJECTS, TABLES, Adjective, Noun, Phrase, Subject
+from . import conjugation, english, french
+from .lexicon import ADJECTIVES, NOUNS, PHRASES, SUBJECTS, Adjective, Noun, Phrase, Subject
+from .patterns import POLARITIES, TENSES, Pattern, Variant
 
-TENSES = {
-    "present": "I eat · je mange",
-    "progressive": "I am eating · je mange",
-    "past": "I ate · j'ai mangé",
-    "perfect": "I have eaten · j'ai mangé",
-    "state": "I was · j'étais",
-    "used": "I used to eat · je mangeais",
-    "ongoing": "I was eating · je mangeais",
-    "soon": "I am going to eat · je vais manger",
-    "future": "I will eat · je mangerai",
-    "would": "I would eat · je mangerais",
-}
-POLARITIES = ("not", "never", "anymore", "nothing")
-QUESTIONS = {"ask": "est-ce que", "asked": "est-ce que", "invert": "inversion", "inverted": "inversion"}
-CLITICS = frozenset("me te se lui leur nous vous y en".split())
-ANIMATE = frozenset("KIN PARENT BOSS SIBLING".split())
+CLITICS = frozenset({"me", "te", "se", "nous", "y"})
+ANIMATE = frozenset({"KIN"})  # classes of people: he or she, not it
 MARKS = {"?": "est-ce que", "-": "inversion", "^": "verb first"}
-
-
-@dataclass(frozen=True)
-class Variant:
-    tense: str = "present"
-    polarity: str = "plain"
-    question: str = ""
-
-
-@dataclass(frozen=True)
-class Pattern:
-    line: int
-    english: str
-    french: str
-    variants: tuple[Variant, ...]
-    subjects: str  # a group of people.tsv
-
-
-def parse_pattern(text: str, line: int) -> Pattern:
-    """Read "options | English frame | French frame"."""
-    parts = [part.strip() for part in text.split(" | ")]
-    if len(parts) != 3:
-        raise ValueError(f"patterns.txt:{line}: three columns expected: {text!r}")
-    tenses, polarities, questions, subjects, only = [], [], [""], "anyone", False
-    for option in parts[0].split():
-        if option in TENSES:
-            tenses.append(option)
-        elif option in POLARITIES:
-            polarities.append(option)
-        elif option in QUESTIONS:
-            questions = [QUESTIONS[option]] if option.endswith("ed") else ["", QUESTIONS[option]]
-        elif option == "only":
-            only = True
-        elif option.startswith("S="):
-            subjects = option[2:]
-        elif option != "-":
-            raise ValueError(f"patterns.txt:{line}: unknown option {option!r}")
-    if not only:
-        polarities.insert(0, "plain")
-    variants = tuple(Variant(tense, polarity, question) for tense in tenses or ["present"] for polarity in polarities
-                     for question in questions if not (question and polarity != "plain" and "" in questions))
-    return Pattern(line, parts[1], parts[2], variants, subjects)
-
-
-def load_patterns() -> list[Pattern]:
-    lines = (TABLES / "patterns.txt").read_text(encoding="utf-8").splitlines()
-    return [parse_pattern(text, number) for number, text in enumerate(lines, 1) if text.strip() and text[0] != "#"]
-
 
 BY_ENGLISH = {s.english: s for s in SUBJECTS["special"] + SUBJECTS["pronoun"]}
 BY_FRENCH = {s.french: s for s in SUBJECTS["special"] + SUBJECTS["pronoun"]}
@@ -113,21 +49,30 @@ class Sentence:
 
     def compose(self) -> tuple[str, str]:
         asking = bool(self.variant.question)
-        if re.search(r"\bS\b", self.pattern.english) or self.pattern.subjects != "anyone":
-            group = self.pattern.subjects
-            if group == "anyone" and (asking or "[?S" in self.pattern.english):
-                group = "asked"
-            self.subject = self.random.choice(SUBJECTS[group])
+        has_subject = re.search(r"\bS\b", self.pattern.english) or self.pattern.subjects != "anyone"
+        if has_subject and self.subject is None:
+            self.subject = self.random.choice(self._candidates(asking or "[?S" in self.pattern.english))
         sides = self._phrases(self.pattern.english, self.pattern.french)
         mark = "?" if asking else "."
         en = re.sub(r"\{(.*?)\}", lambda m: self._english_slot(m.group(1)), sides[0])
         en = re.sub(r"\[(.*?)\]", lambda m: self._english_group(m.group(1)), en)
         fr = re.sub(r"\{(.*?)\}", lambda m: self._french_slot(m.group(1)), sides[1])
         reflexive = french.REFLEXIVE[self._owner().person]
-        fr = "".join(self._french_group(part[1:-1]) if part.startswith("[") else re.sub(r"\bse\b", reflexive, part)
-                     for part in re.split(r"(\[.*?\])", fr))
+        fr = "".join(
+            self._french_group(part[1:-1]) if part.startswith("[") else re.sub(r"\bse\b", reflexive, part)
+            for part in re.split(r"(\[.*?\])", fr)
+        )
         fr = re.sub(r"\b(un|une|du|de la|de l'|des)/de\b", lambda m: "de" if self._negative else m.group(1), fr)
         return english.finish(en, mark), french.finish(fr, mark)
+
+    def _candidates(self, asking: bool) -> list[Subject]:
+        """Who the subject may be; nobody asks about himself or "my brother", so questions have their own group."""
+        group, asked = SUBJECTS[self.pattern.subjects], SUBJECTS["asked"]
+        if not asking:
+            return group
+        if self.pattern.subjects == "anyone":
+            return asked
+        return [subject for subject in group if subject in asked] or group
 
     @property
     def _negative(self) -> bool:
@@ -144,10 +89,14 @@ class Sentence:
             word_class = name.rstrip("0123456789")
             if word_class.endswith("WHEN"):
                 word_class += f"/{self.variant.tense}"
+                if self._negative and f"{word_class} not" in PHRASES:  # not "never ... every day"
+                    word_class += " not"
             table = NOUNS.get(word_class) or ADJECTIVES.get(word_class) or PHRASES.get(word_class)
             if table is None:
                 raise ValueError(f"patterns.txt:{self.pattern.line}: no class {word_class!r}")
-            taken = [value for key, value in self.values.items() if key.rstrip("0123456789") == name.rstrip("0123456789")]
+            taken = [
+                value for key, value in self.values.items() if key.rstrip("0123456789") == name.rstrip("0123456789")
+            ]
             self.values[name] = self.random.choice([entry for entry in table if entry not in taken])
         return self.values[name]
 
@@ -156,15 +105,20 @@ class Sentence:
         assert isinstance(noun, Noun), f"patterns.txt:{self.pattern.line}: {name} is not a noun"
         return noun
 
+    def _adjective(self, name: str) -> Adjective:
+        adjective = self._draw(name)
+        assert isinstance(adjective, Adjective), f"patterns.txt:{self.pattern.line}: {name} is not an adjective"
+        return adjective
+
     def _phrases(self, en: str, fr: str) -> tuple[str, str]:
         """Both frames with phrase slots replaced by their text, which may hold further slots."""
-        for _ in range(3):
+        for _ in range(2):  # a phrase may hold a phrase
             for name in re.findall(r"\b[A-Z]{2,}\d?(?=s?\b)", en):
                 if name.endswith("WHEN") or name.rstrip("0123456789") in PHRASES:
                     phrase = self._draw(name)
                     assert isinstance(phrase, Phrase)
-                    en = re.sub(rf"\b{name}(?=s?\b)", lambda _m, p=phrase: p.english, en)
-                    fr = re.sub(rf"\b{name}\b", lambda _m, p=phrase: p.french, fr)
+                    slot = re.compile(rf"\b{name}(?=s?\b)")
+                    en, fr = slot.sub(phrase.english, en), slot.sub(phrase.french, fr)
         return en, fr
 
     # --- English ------------------------------------------------------------------------------------------------------
@@ -173,7 +127,11 @@ class Sentence:
         words = slot.split()
         if "=" in slot:
             adjective = self._draw(words[-1].split("=")[0]).english
-            plural_subject = words[-1].endswith("=S") and not self._owner().third_singular and self._owner().person in (3, 5)
+            if words[0] == "more":
+                return english.comparative(adjective)
+            plural_subject = (
+                words[-1].endswith("=S") and not self._owner().third_singular and self._owner().person in (3, 5)
+            )
             return f"{english.article(adjective)} {adjective}" if words[0] == "a" and not plural_subject else adjective
         if slot == "my":
             return self._english_determiner("my", "", False)
@@ -206,8 +164,10 @@ class Sentence:
 
     def _english_group(self, text: str) -> str:
         group = self._group(text, "english")
-        return english.clause(group.subject, group.verb, group.tense, group.polarity, bool(group.question), group.adverb) \
-            + " " + group.rest + (" anymore" if group.polarity == "anymore" and not group.question else "")
+        clause = english.clause(
+            group.subject, group.verb, group.tense, group.polarity, bool(group.question), group.adverb
+        )
+        return f"{clause} {group.rest} anymore" if group.polarity == "anymore" else f"{clause} {group.rest}"
 
     # --- French -------------------------------------------------------------------------------------------------------
 
@@ -225,13 +185,18 @@ class Sentence:
         gender, number = self._agreement(name)
         return "les" if number == "p" else "le" if gender == "m" else "la"
 
+    def _agreeing(self, adjective: Adjective, gender: str, number: str, following: str = "") -> str:
+        """``adjective`` in French; ``following`` is the noun it may stand before (un vieil ordinateur)."""
+        if adjective.invariable:
+            return adjective.french
+        if adjective.vowel_form and gender + number == "ms" and french.starts_with_vowel(following):
+            return adjective.vowel_form
+        return french.agree(adjective.french, gender, number, adjective.feminine)
+
     def _french_slot(self, slot: str) -> str:
         if "=" in slot:
             name, target = slot.split("=")
-            adjective = self._draw(name)
-            assert isinstance(adjective, Adjective)
-            return adjective.french if adjective.invariable else french.agree(
-                adjective.french, *self._agreement(target), adjective.feminine)
+            return self._agreeing(self._adjective(name), *self._agreement(target))
         if slot in ("mon", "mes"):
             return french.determiner("mon", "m", "p" if slot == "mes" else "s", "", owner=self._owner().person)
         if match := re.fullmatch(r"le\((\S+)\)", slot):
@@ -241,34 +206,39 @@ class Sentence:
         noun = self._noun(last.removesuffix(".pl"))
         gender, number = self._agreement(last)
         head = french.plural(noun.french) if number == "p" and noun.number == "s" else noun.french
-        before, after = [], []
-        for name in (w for w in words[:-1] if w.isupper()):
-            adjective = self._draw(name)
-            assert isinstance(adjective, Adjective)
-            form = adjective.french if adjective.invariable else french.agree(
-                adjective.french, gender, number, adjective.feminine)
-            if adjective.vowel_form and adjective.before_noun and gender == "m" and number == "s" and \
-                    french.starts_with_vowel(head):
-                form = adjective.vowel_form
-            (before if adjective.before_noun else after).append(form)
+        before: list[str] = []
+        after: list[str] = []
+        for adjective in (self._adjective(word) for word in words[:-1] if word.isupper()):
+            (before if adjective.before_noun else after).append(self._agreeing(adjective, gender, number, head))
         phrase = " ".join([*before, head, *after])
         determiners = [w for w in words[:-1] if not w.isupper()]
         if determiners and determiners[0] in ("en", "from"):
             return french.country("de" if determiners[0] == "from" else "en", noun)
         if determiners == ["un"] and number == "p" and before:
             return f"de {phrase}"  # de grandes maisons
-        forms = [french.determiner(d, gender, number, phrase, owner=self._owner().person, negative=self._negative)
-                 for d in determiners]
+        forms = [
+            french.determiner(d, gender, number, phrase, owner=self._owner().person, negative=self._negative)
+            for d in determiners
+        ]
         return " ".join([*forms, phrase])
 
     def _french_group(self, text: str) -> str:
         group = self._group(text, "french")
         if group.command:
             person = {"tu": 1, "nous": 3, "vous": 4}[group.command]
-            return f"{french.imperative(group.verb, person)} {group.rest}"
+            return f"{conjugation.imperative(group.verb, person)} {group.rest}"
         rest = re.sub(r"\bse\b", french.REFLEXIVE[group.subject.person], group.rest)
-        return french.clause(group.subject, group.verb, group.tense, group.polarity, group.question, tuple(group.clitics),
-                             group.adverb, group.agreement) + " " + rest
+        clause = french.clause(
+            group.subject,
+            group.verb,
+            group.tense,
+            group.polarity,
+            group.question,
+            group.clitics,
+            group.adverb,
+            group.agreement,
+        )
+        return f"{clause} {rest}"
 
     # --- Verb groups --------------------------------------------------------------------------------------------------
 
@@ -310,7 +280,9 @@ class Sentence:
         for word in [word for word in words if word[0] == "&"]:
             agreement = self._agreement(word[1:])
             words.remove(word)
-        return Group(subject, words[0], " ".join(words[1:]), tense, polarity, question, adverb, tuple(clitics), agreement)
+        return Group(
+            subject, words[0], " ".join(words[1:]), tense, polarity, question, adverb, tuple(clitics), agreement
+        )
 
     def _take_subject(self, words: list[str], language: str) -> tuple[Subject, list[str]]:
         first = words[0]

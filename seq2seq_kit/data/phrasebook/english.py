@@ -7,23 +7,44 @@ import re
 from .lexicon import ENGLISH_VERBS, Subject
 
 MODALS = {"can": "could", "must": "must", "should": "should"}
-NEGATED_MODALS = {"can": "can't", "could": "couldn't", "will": "won't", "would": "wouldn't", "must": "mustn't",
-                  "should": "shouldn't"}
-IRREGULAR_PLURALS = {"child": "children", "woman": "women", "man": "men", "person": "people", "knife": "knives",
-                     "tooth": "teeth", "foot": "feet", "mouse": "mice", "sheep": "sheep", "fish": "fish", "wife": "wives",
-                     "shelf": "shelves", "leaf": "leaves", "potato": "potatoes", "tomato": "tomatoes", "scarf": "scarves"}
+NEGATED_MODALS = {
+    "can": "can't",
+    "could": "couldn't",
+    "will": "won't",
+    "would": "wouldn't",
+    "must": "mustn't",
+    "should": "shouldn't",
+}
+IRREGULAR_PLURALS = {
+    "child": "children",
+    "mouse": "mice",
+    "potato": "potatoes",
+    "tomato": "tomatoes",
+    "scarf": "scarves",
+}
 # Verbs that double the last consonant: stopped, swimming.
-DOUBLING = frozenset("stop swim run sit get put shop plan travel cut forget begin win chat jog hug".split())
-CONTRACTIONS = {"I am": "I'm", "you are": "you're", "he is": "he's", "she is": "she's", "it is": "it's", "we are": "we're",
-                "they are": "they're", "that is": "that's", "I have": "I've", "you have": "you've", "we have": "we've",
-                "they have": "they've"}
+DOUBLING = frozenset({"stop", "swim", "run", "get", "put", "travel", "cut", "forget", "begin"})
+CONTRACTIONS = {
+    "I am": "I'm",
+    "you are": "you're",
+    "he is": "he's",
+    "she is": "she's",
+    "it is": "it's",
+    "we are": "we're",
+    "they are": "they're",
+    "that is": "that's",
+    "I have": "I've",
+    "you have": "you've",
+    "we have": "we've",
+    "they have": "they've",
+}
 POSSESSIVES = ("my", "your", "his", "our", "your", "their")
-AN_EXCEPTIONS = re.compile(r"(uni|use|eur|one|u[kn]u)", re.IGNORECASE)  # a university, a useful thing
+AN_EXCEPTIONS = re.compile(r"(uni|use)", re.IGNORECASE)  # a university, a useful thing
 SILENT_H = re.compile(r"(hour|honest|heir)", re.IGNORECASE)
 
 
 def article(word: str) -> str:
-    """"a" or "an" before ``word``."""
+    """ "a" or "an" before ``word``."""
     vowel = word[:1].lower() in "aeiou" and not AN_EXCEPTIONS.match(word)
     return "an" if vowel or SILENT_H.match(word) else "a"
 
@@ -40,6 +61,11 @@ def plural(word: str) -> str:
     else:
         last += "s"
     return f"{head} {last}".strip()
+
+
+def comparative(adjective: str) -> str:
+    """ "taller", but "more patient"."""
+    return adjective + ("r" if adjective.endswith("e") else "er") if len(adjective) <= 6 else f"more {adjective}"
 
 
 def third_person(verb: str) -> str:
@@ -108,8 +134,7 @@ def _parts(subject: Subject, verb: str, tense: str) -> tuple[str, str]:
     raise ValueError(f"unknown tense {tense!r}")
 
 
-def clause(subject: Subject, verb: str, tense: str, polarity: str, question: bool = False, adverb: str = "",
-           swap: bool = True) -> str:
+def clause(subject: Subject, verb: str, tense: str, polarity: str, question: bool = False, adverb: str = "") -> str:
     """Subject, auxiliary, negation, adverb and verb in their order; see ``french.clause`` for the arguments."""
     auxiliary, rest = _parts(subject, verb, tense)
     negative = polarity in ("not", "anymore", "nothing")

@@ -1,116 +1,31 @@
-"""French morphology: conjugation, agreement, contraction, elision and the verb group, as far as the phrasebook needs it."""
+"""French grammar, as far as the phrasebook needs it: agreement, determiners, the verb group, elision."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
-from .lexicon import FRENCH_VERBS, Noun, Subject
+from .conjugation import conditional, future, imperfect, participle, present
+from .lexicon import Noun, Subject
 
-PERSONS = 6  # 0 je · 1 tu · 2 il, elle · 3 nous · 4 vous · 5 ils, elles
-PRONOUNS = ("je", "tu", "il", "nous", "vous", "ils")
-REFLEXIVE = ("me", "te", "se", "nous", "vous", "se")
+REFLEXIVE = ("me", "te", "se", "nous", "vous", "se")  # by person
+NEGATIONS = {"not": "pas", "never": "jamais", "anymore": "plus", "nothing": "rien"}
 
 # Verbs whose passé composé takes être (reflexive ones do too, and need no list).
 ETRE_VERBS = frozenset(
-    "aller venir arriver partir sortir entrer rentrer rester tomber retourner revenir devenir naître mourir".split()
+    "aller venir arriver partir sortir entrer rentrer rester tomber retourner revenir devenir naître mourir".split()  # noqa: SIM905
 )
-# Reflexive verbs used here with a direct object after them: the participle then stays as it is (elle s'est lavé les mains).
-OBJECT_FOLLOWS = frozenset("laver brosser casser acheter".split())
+# Reflexive verbs used here with an object after them: the participle does not agree (elle s'est lavé les mains).
+OBJECT_FOLLOWS = frozenset({"laver", "brosser", "casser"})
 
-# Verbs in -er whose e or é becomes è before a silent ending: j'achète, je préfère.
-E_GRAVE = frozenset("acheter lever promener emmener préférer espérer répéter inquiéter".split())
-
-# Words whose initial h blocks elision (h aspiré); "onze" and "huit" behave alike.
-H_ASPIRE = frozenset("haricot haricots hamster hamsters haut haute hauts hautes héros huit huitième onze hockey hamburger "
-                     "hamburgers hibou hiboux homard hongrois hongroise hollandais handball hors huitaine".split())
+# Words that block elision: those with an h aspiré, and two numbers.
+H_ASPIRE = frozenset({"haricot", "haricots", "hamster", "hamsters", "hibou", "hiboux", "haut", "haute", "huit", "onze"})
 VOWEL = "aàâäeéèêëiîïoôöuùûüœæh"
-
-IMPERATIVES = {
-    "être": ("sois", "soyons", "soyez"),
-    "avoir": ("aie", "ayons", "ayez"),
-    "aller": ("va", "allons", "allez"),
-    "savoir": ("sache", "sachons", "sachez"),
-}
-NEGATIONS = {"not": "pas", "never": "jamais", "anymore": "plus", "nothing": "rien"}
 
 
 def starts_with_vowel(word: str) -> bool:
-    """Whether ``word`` calls for elision, liaison forms (cet, mon amie) and the like."""
+    """Whether ``word`` calls for elision and for forms such as cet and mon (mon amie)."""
     word = re.split(r"[\s,.'-]", word.lower(), maxsplit=1)[0]
-    return word == "y" or (word[:1] in VOWEL and word[:1] != "" and word not in H_ASPIRE)
-
-
-# --- Verbs ------------------------------------------------------------------------------------------------------------
-
-
-def _present_er(verb: str) -> list[str]:
-    stem = verb[:-2]
-    weak = strong = stem
-    if verb.endswith("ger"):
-        weak = stem + "e"
-    elif verb.endswith("cer"):
-        weak = stem[:-1] + "ç"
-    elif verb.endswith("yer"):
-        strong = stem[:-1] + "i"
-    elif verb in ("appeler", "jeter", "rappeler"):
-        strong = stem + stem[-1]
-    elif verb in E_GRAVE:
-        strong = re.sub(r"[eé](\w)$", r"è\1", stem)
-    return [strong + "e", strong + "es", strong + "e", weak + "ons", stem + "ez", strong + "ent"]
-
-
-@lru_cache(maxsize=None)
-def present(verb: str) -> tuple[str, ...]:
-    """The six present forms of ``verb``."""
-    if verb in FRENCH_VERBS:
-        return FRENCH_VERBS[verb].present
-    if verb.endswith("er"):
-        return tuple(_present_er(verb))
-    stem = verb[:-2]
-    if verb.endswith("ir"):
-        return tuple(stem + end for end in ("is", "is", "it", "issons", "issez", "issent"))
-    if verb.endswith("re"):
-        return tuple(stem + end for end in ("s", "s", "", "ons", "ez", "ent"))
-    raise ValueError(f"not a French infinitive: {verb!r}")
-
-
-def participle(verb: str) -> str:
-    """The masculine singular past participle."""
-    if verb in FRENCH_VERBS:
-        return FRENCH_VERBS[verb].participle
-    return verb[:-2] + {"er": "é", "ir": "i", "re": "u"}[verb[-2:]]
-
-
-def imperfect(verb: str, person: int) -> str:
-    stem = "ét" if verb == "être" else present(verb)[3][:-3]
-    if person in (3, 4):  # nous mangions, nous commencions: no softening needed before i
-        stem = re.sub("ge$", "g", re.sub("ç$", "c", stem)) if verb.endswith(("ger", "cer")) else stem
-    return stem + ("ais", "ais", "ait", "ions", "iez", "aient")[person]
-
-
-def _future_stem(verb: str) -> str:
-    if verb in FRENCH_VERBS and FRENCH_VERBS[verb].future:
-        return FRENCH_VERBS[verb].future
-    if verb.endswith("er") and "é" not in verb[-4:]:  # achèter-, appeller-, paier-; but préférer-
-        return present(verb)[0] + "r"
-    return verb[:-1] if verb.endswith("re") else verb
-
-
-def future(verb: str, person: int) -> str:
-    return _future_stem(verb) + ("ai", "as", "a", "ons", "ez", "ont")[person]
-
-
-def conditional(verb: str, person: int) -> str:
-    return _future_stem(verb) + ("ais", "ais", "ait", "ions", "iez", "aient")[person]
-
-
-def imperative(verb: str, person: int) -> str:
-    """The command form for tu (1), nous (3) or vous (4)."""
-    if verb in IMPERATIVES:
-        return IMPERATIVES[verb][{1: 0, 3: 1, 4: 2}[person]]
-    form = present(verb)[person]
-    return form[:-1] if person == 1 and form.endswith("es") else form
+    return word == "y" or (word != "" and word[0] in VOWEL and word not in H_ASPIRE)
 
 
 # --- Agreement --------------------------------------------------------------------------------------------------------
@@ -118,8 +33,16 @@ def imperative(verb: str, person: int) -> str:
 
 def feminine(word: str) -> str:
     """The regular feminine of an adjective or participle."""
-    for ending, replacement in (("e", "e"), ("eux", "euse"), ("f", "ve"), ("er", "ère"), ("el", "elle"), ("en", "enne"),
-                                ("on", "onne"), ("eur", "euse")):
+    for ending, replacement in (
+        ("e", "e"),
+        ("eux", "euse"),
+        ("f", "ve"),
+        ("er", "ère"),
+        ("el", "elle"),
+        ("en", "enne"),
+        ("on", "onne"),
+        ("eur", "euse"),
+    ):
         if word.endswith(ending):
             return word[: -len(ending)] + replacement
     return word + "e"
@@ -159,13 +82,10 @@ _BY_GENDER = {
     "votre": ("votre", "votre", "vos"),
     "leur": ("leur", "leur", "leurs"),
     "tout+le": ("tout le", "toute la", "tous les|toutes les"),
-    "aucun": ("aucun", "aucune", "aucun"),
-    "combien+de": ("combien de", "combien de", "combien de"),
     "beaucoup+de": ("beaucoup de", "beaucoup de", "beaucoup de"),
     "trop+de": ("trop de", "trop de", "trop de"),
     "assez+de": ("assez de", "assez de", "assez de"),
     "un+peu+de": ("un peu de", "un peu de", "un peu de"),
-    "plus+de": ("plus de", "plus de", "plus de"),
     "de": ("de", "de", "de"),
     "de+un": ("d'un", "d'une", "de"),
 }
@@ -212,13 +132,21 @@ def country(preposition: str, noun: Noun) -> str:
 # --- The verb group ---------------------------------------------------------------------------------------------------
 
 
-def clause(subject: Subject, verb: str, tense: str, polarity: str, question: str = "", clitics: tuple[str, ...] = (),
-           adverb: str = "", object_agreement: tuple[str, str] | None = None) -> str:
+def clause(
+    subject: Subject,
+    verb: str,
+    tense: str,
+    polarity: str,
+    question: str = "",
+    clitics: tuple[str, ...] = (),
+    adverb: str = "",
+    object_agreement: tuple[str, str] | None = None,
+) -> str:
     """Subject, negation, clitics, verb and adverb in their order.
 
-    ``tense`` is one of the names in ``compose.TENSES``; ``polarity`` "plain" or a key of NEGATIONS; ``question`` "" (a
-    statement), "est-ce que", "inversion" (which falls back on est-ce que for nouns and je) or "verb first" (où est la clé). ``object_agreement`` is the
-    gender and number of a direct object pronoun among ``clitics``.
+    ``tense`` is one of ``patterns.TENSES``; ``polarity`` "plain" or a key of NEGATIONS; ``question`` "" (a statement),
+    "est-ce que", "inversion" (which falls back on est-ce que for nouns and je) or "verb first" (où est la clé).
+    ``object_agreement`` is the gender and number of a direct object that stands before the verb.
     """
     person = subject.person
     reflexive = "se" in clitics
@@ -259,7 +187,7 @@ def clause(subject: Subject, verb: str, tense: str, polarity: str, question: str
 
 # --- Spelling ---------------------------------------------------------------------------------------------------------
 
-_ELIDING = re.compile(r"\b(je|ne|le|la|de|que|me|te|se|ce|jusque|puisque|lorsque) (?=(\w[\w'-]*))", re.IGNORECASE)
+_ELIDING = re.compile(r"\b(je|ne|le|la|de|que|me|te|se|ce) (?=(\w[\w'-]*))", re.IGNORECASE)
 
 
 def elide(text: str) -> str:

@@ -79,15 +79,22 @@ def _subjects() -> dict[str, list[Subject]]:
     return dict(groups)
 
 
-PRONOUNS = frozenset("i you he she it we they".split())
-FRENCH_VERBS = {row[0]: FrenchVerb(tuple(row[1].split()), row[2], row[3] if len(row) > 3 else "")
-                for row in rows("verbs_fr.tsv")}
+PRONOUNS = frozenset(["i", "you", "he", "she", "it", "we", "they"])
+FRENCH_VERBS = {
+    row[0]: FrenchVerb(tuple(row[1].split()), row[2], row[3] if len(row) > 3 else "") for row in rows("verbs_fr.tsv")
+}
 ENGLISH_VERBS = {row[0]: (row[1], row[2]) for row in rows("verbs_en.tsv")}
-NOUNS = {name: [Noun(en, fr, gender[0], "p" if gender.endswith("p") else "s") for en, fr, gender, _ in entries]
-         for name, entries in _by_class("nouns.tsv").items()}
-ADJECTIVES = {name: [Adjective(en, fr, feminine, vowel, "before" in flags, "invariable" in flags)
-                     for en, fr, feminine, vowel, flags, _ in entries]
-              for name, entries in _by_class("adjectives.tsv").items()}
+NOUNS = {
+    name: [Noun(en, fr, gender[0], "p" if gender.endswith("p") else "s") for en, fr, gender, _ in entries]
+    for name, entries in _by_class("nouns.tsv").items()
+}
+ADJECTIVES = {
+    name: [
+        Adjective(en, fr, feminine, vowel, "before" in flags, "invariable" in flags)
+        for en, fr, feminine, vowel, flags, _ in entries
+    ]
+    for name, entries in _by_class("adjectives.tsv").items()
+}
 SUBJECTS = _subjects()
 
 
