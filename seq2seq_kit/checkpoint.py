@@ -145,7 +145,8 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) ->
     try:
         missing, unexpected = model.load_state_dict(tensors, strict=False)
     except RuntimeError as error:
-        raise CheckpointError(f"{path}: does not fit the model of {MANIFEST}: {error}") from None
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: does not fit the model of {MANIFEST}: {reason}") from None
     missing = [name for name in missing if name in weights(model)]
     if missing or unexpected:
         parts = [

@@ -97,8 +97,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     """
     metadata = {name: json.dumps(value) for name, value in facts.items()}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = bytearray(safetensors.torch.save(contiguous, {**metadata, "sha256": _ZEROS}))
+    data = _with_sorted_header(safetensors.torch.save(contiguous, {**metadata, "sha256": _ZEROS}))
     write_atomically(path, _seal(data, _header_end(path, data)))
+
+
+def _with_sorted_header(data: bytes) -> bytearray:
+    """The same safetensors file, its header in sorted order: the library's order of metadata changes from call to call,
+    and the same content should make the same file."""
+    end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    header = json.dumps(json.loads(data[_LENGTH_BYTES:end]), sort_keys=True).encode()
+    header += b" " * (-len(header) % _LENGTH_BYTES)  # tensors start at a multiple of 8 bytes
+    return bytearray(len(header).to_bytes(_LENGTH_BYTES, "little") + header + data[end:])
 
 
 def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -38,6 +38,12 @@ def test_tensors_and_facts_come_back_exactly(tmp_path: Path) -> None:
     assert torch.equal(tensors["transposed"], TENSORS["a"].T)
 
 
+def test_the_same_content_makes_the_same_file(tmp_path: Path) -> None:
+    for number in range(5):
+        sealed.write_tensors(tmp_path / f"{number}.safetensors", TENSORS, {**FACTS, "a": 1, "z": 2})
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_any_safetensors_reader_can_open_them(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 

@@ -42,6 +42,9 @@ class Callback:
     def on_log(self, trainer: Trainer, record: Record) -> None:
         """After each ``training.log_every`` steps: their means."""
 
+    def on_validation_start(self, trainer: Trainer) -> None:
+        """Before a validation, which may take a while."""
+
     def on_validation(self, trainer: Trainer, record: Record) -> None:
         """After a validation; ``record["best"]`` says whether it is the best so far."""
 

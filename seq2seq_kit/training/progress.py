@@ -59,10 +59,10 @@ class ProgressBar(Callback):
             "{task.fields[steps]}",
             "loss {task.fields[loss]}",
             "{task.fields[speed]} tokens/s",
-            "{task.fields[left]} left",
+            "{task.fields[left]}",
         )
         self._bar = Progress(BarColumn(), *map(TextColumn, columns), console=self.console, transient=True)
-        self._task = self._bar.add_task("", total=1.0, steps="", loss="-", speed="-", left="-:--:--")
+        self._task = self._bar.add_task("", total=1.0, steps="", loss="-", speed="-", left="")
         self._bar.start()
 
     def on_step(self, trainer: Trainer, step: Step) -> None:
@@ -77,8 +77,11 @@ class ProgressBar(Callback):
             steps=f"step {step.step:,}{limit}",
             loss=f"{window.loss / window.tokens:.3f}",
             speed=f"{window.tokens / window.seconds:,.0f}",
-            left=clock(left),
+            left=f"{clock(left)} left",
         )
+
+    def on_validation_start(self, trainer: Trainer) -> None:
+        self._bar.update(self._task, left="validating")
 
     def on_validation(self, trainer: Trainer, record: Record) -> None:
         self.console.print(describe_validation(record), highlight=False, soft_wrap=True)

@@ -246,7 +246,7 @@ class Trainer:
             group["lr"] = rate
         loss.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm or math.inf))
-        value = float(loss)
+        value = loss.item()
         if not math.isfinite(value) or not math.isfinite(norm):
             raise self._diverged(number, batch, value, norm)
         self._optimizer.step()
@@ -308,6 +308,8 @@ class Trainer:
         """Validate, and save the weights if they are the best so far."""
         start = time.perf_counter()
         state = self.state
+        for callback in self._callbacks:
+            callback.on_validation_start(self)
         metrics = self._validator.measure(self.model, self._criterion, interrupt.check)
         value = metrics[self._validator.metric]
         best = self._validator.better(value, state.best_value)

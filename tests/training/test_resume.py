@@ -1,0 +1,294 @@
+"""Resume: killed anywhere, by anything, a run continues as if nothing had happened, or says why it cannot."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from seq2seq_kit import sealed
+from seq2seq_kit.errors import CheckpointError, ConfigError, DataError
+from seq2seq_kit.run_config import RunConfig
+from seq2seq_kit.sealed import read_tensors
+from seq2seq_kit.training.callbacks import Callback, Step
+from seq2seq_kit.training.interrupt import Interrupt, Interrupted
+from seq2seq_kit.training.log import read_metrics
+from seq2seq_kit.training.trainer import Trainer, resume, train
+
+Tiny = Callable[..., RunConfig]
+
+KILLED = """\
+import os, signal, sys
+from pathlib import Path
+import torch
+from seq2seq_kit import sealed
+from seq2seq_kit.run_config import load_config
+from seq2seq_kit.training import trainer, validation
+from seq2seq_kit.training.callbacks import Callback
+
+config, run, where, count = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+torch.set_num_threads(1)
+calls = 0
+
+def kill_at_count(*arguments, **more):
+    global calls
+    calls += 1
+    if calls == count:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Killer(Callback):
+    def on_step(self, trainer, step):
+        if where == "step":
+            kill_at_count()
+
+def before(module, name):
+    original = getattr(module, name)
+    def wrapped(*arguments, **more):
+        kill_at_count()
+        return original(*arguments, **more)
+    setattr(module, name, wrapped)
+
+if where == "save":  # the temporary file is written, the rename is not done
+    before(sealed.os, "replace")
+if where == "validation":
+    before(validation, "evaluate")
+trainer.train(load_config(config), run, callbacks=[Killer()])
+"""
+
+
+def facts_that_repeat(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Everything but the time."""
+    return [{k: v for k, v in r.items() if k not in ("seconds", "tokens_per_second")} for r in records]
+
+
+def assert_same_run(run: Path, reference: Path) -> None:
+    """Bit for bit: the best and the last weights, the optimizer, the generators, and what the log says."""
+    assert (run / "model.safetensors").read_bytes() == (reference / "model.safetensors").read_bytes()
+    (ours, our_facts), (theirs, their_facts) = (read_tensors(r / "training.safetensors") for r in (run, reference))
+    assert set(ours) == set(theirs)
+    assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
+    timed = {"seconds", "step_seconds", "window"}
+    assert {k: v for k, v in our_facts.items() if k not in timed} == {
+        k: v for k, v in their_facts.items() if k not in timed
+    }
+    ours_logged, theirs_logged = (facts_that_repeat(read_metrics(r / "metrics.jsonl")) for r in (run, reference))
+    assert ours_logged == theirs_logged
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Any:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def reference(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+    """The unbroken run."""
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    train(tiny(), run)
+    return run
+
+
+def kill(tiny_values: Callable[..., dict[str, Any]], folder: Path, where: str, count: int) -> Path:
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(tiny_values()))
+    command = [sys.executable, "-c", KILLED, config, folder / "run", where, count]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return folder / "run"
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [("step", 1), ("step", 12), ("step", 33), ("save", 9), ("save", 12), ("validation", 2)],
+)
+def test_killed_and_resumed_equals_unbroken_bit_for_bit(
+    tiny_values: Callable[..., dict[str, Any]], tmp_path: Path, reference: Path, where: str, count: int
+) -> None:
+    run = kill(tiny_values, tmp_path, where, count)
+    _, facts = read_tensors(run / "training.safetensors")
+    assert facts["step"] < 40
+    resume(run)
+    assert_same_run(run, reference)
+    assert not list(run.glob("*.tmp"))
+
+
+def test_a_run_may_be_broken_many_times(tiny: Tiny, tmp_path: Path, reference: Path, one_thread: None) -> None:
+    class Fail(Callback):
+        def __init__(self, step: int) -> None:
+            self.step = step
+
+        def on_step(self, trainer: Trainer, step: Step) -> None:
+            if step.step == self.step:
+                raise ZeroDivisionError
+
+    run = tmp_path / "run"
+    with pytest.raises(ZeroDivisionError):
+        train(tiny(), run, callbacks=[Fail(5)])
+    for step in (9, 16, 17, 31, 39):
+        with pytest.raises(ZeroDivisionError):
+            resume(run, callbacks=[Fail(step)])
+    resume(run)
+    assert_same_run(run, reference)
+
+
+def test_a_finished_run_can_be_continued_with_a_later_end(tiny: Tiny, tmp_path: Path, one_thread: None) -> None:
+    train(tiny(max_steps=20), tmp_path / "run")
+    assert resume(tmp_path / "run").steps == 20  # nothing to do
+    summary = resume(tmp_path / "run", ["training.max_steps=40"])
+    assert summary.steps == 40
+    train(tiny(max_steps=40), tmp_path / "reference")
+    assert_same_run(tmp_path / "run", tmp_path / "reference")
+    assert resume(tmp_path / "run").steps == 40  # the later end is now the run's own
+
+
+def test_time_counts_over_resumes(tiny: Tiny, tmp_path: Path) -> None:
+    first = train(tiny(max_steps=10), tmp_path / "run")
+    second = resume(tmp_path / "run", ["training.max_steps=11"])
+    assert second.seconds > first.seconds
+    third = resume(tmp_path / "run", [f"training.max_minutes={first.seconds / 60}", "training.max_steps=null"])
+    assert third.steps == 11 and "max_minutes" in third.reason
+
+
+@pytest.mark.parametrize("override", ["seed=2", "model.decoder.size=8", "data.max_length=3", "training.batch_tokens=9"])
+def test_what_would_make_it_another_run_cannot_be_changed(tiny: Tiny, tmp_path: Path, override: str) -> None:
+    train(tiny(max_steps=1), tmp_path / "run")
+    with pytest.raises(ConfigError, match="a resumed run may change"):
+        resume(tmp_path / "run", [override])
+
+
+def test_changed_data_is_noticed(tiny_values: Callable[..., dict[str, Any]], tiny_data: Path, tmp_path: Path) -> None:
+    from seq2seq_kit.run_config import make_config
+
+    data = tmp_path / "data.tsv"
+    shutil.copy(tiny_data, data)
+    values = tiny_values(max_steps=1)
+    values["data"]["train"] = [str(data)]
+    train(make_config(values, [], "test"), tmp_path / "run")
+    lines = data.read_text().splitlines(keepends=True)
+    data.write_text("".join([lines[1], lines[0], *lines[2:]]))
+    with pytest.raises(DataError, match=r"data\.tsv: is not the data that"):
+        resume(tmp_path / "run")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_keeps_the_last_checkpoint(tiny: Tiny, tmp_path: Path, reference: Path) -> None:
+    """``/dev/full`` answers every write with ENOSPC, as a full disk does."""
+
+    class FillDisk(Callback):
+        def on_step(self, trainer: Trainer, step: Step) -> None:
+            if step.step == 14:
+                (trainer.run / "training.safetensors.tmp").symlink_to("/dev/full")
+
+    run = tmp_path / "run"
+    with pytest.raises(CheckpointError, match=r"training\.safetensors: cannot be written: No space left .*unchanged"):
+        train(tiny(), run, callbacks=[FillDisk()])
+    assert read_tensors(run / "training.safetensors")[1]["step"] == 10
+    assert not list(run.glob("*.tmp"))
+    resume(run)
+    assert_same_run(run, reference)
+
+
+def test_a_full_disk_while_logging_is_a_sentence_too(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seq2seq_kit.training import log
+
+    def full(record: dict[str, Any]) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(log, "_line", full)
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl: cannot be written: No space left"):
+        train(tiny(), tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["checkpoint.json", "training.safetensors", "tokenizers"])
+def test_a_damaged_run_is_not_resumed(tiny: Tiny, tmp_path: Path, name: str) -> None:
+    run = tmp_path / "run"
+    train(tiny(max_steps=1), run)
+    path = next((run / name).iterdir()) if (run / name).is_dir() else run / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=f"{path.name}.*damaged"):
+        resume(run)
+
+
+def test_a_log_cut_short_loses_only_its_last_line(tiny: Tiny, tmp_path: Path, one_thread: None) -> None:
+    run = tmp_path / "run"
+    train(tiny(max_steps=20), run)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "train", "step": 2')
+    resume(run, ["training.max_steps=21"])
+    assert all(json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
+    assert [r["step"] for r in read_metrics(run / "metrics.jsonl") if r["kind"] == "validation"] == [10, 20, 21]
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    tiny: Tiny, tmp_path: Path, reference: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Press(Callback):
+        def on_step(self, trainer: Trainer, step: Step) -> None:
+            if step.step == 12:
+                signal.raise_signal(signal.SIGINT)
+
+    run = tmp_path / "run"
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), run, callbacks=[Press()])
+    assert signal.getsignal(signal.SIGINT) is before
+    assert f"Stopped at step 12. Continue with: s2s train --resume {run}" in capfd.readouterr().err
+    assert read_tensors(run / "training.safetensors")[1]["step"] == 12
+    resume(run)
+    assert_same_run(run, reference)
+
+
+def test_ctrl_c_in_a_validation_repeats_that_validation(tiny: Tiny, tmp_path: Path, reference: Path) -> None:
+    class Press(Callback):
+        def on_validation_start(self, trainer: Trainer) -> None:
+            if trainer.state.step == 20:
+                signal.raise_signal(signal.SIGINT)
+
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), run, callbacks=[Press()])
+    assert read_tensors(run / "training.safetensors")[1]["validated_step"] == 10
+    resume(run)
+    assert_same_run(run, reference)
+
+
+def test_the_second_ctrl_c_stops_at_once() -> None:
+    with Interrupt() as interrupt:
+        interrupt.check()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            interrupt.check()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_stopped_before_the_first_checkpoint_is_said(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sealed.os, "replace", fail)
+    with pytest.raises(CheckpointError, match="No space left"):
+        train(tiny(), tmp_path / "run")
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match=r"run: is not a run folder: it holds no checkpoint\.json"):
+        resume(tmp_path / "run")
