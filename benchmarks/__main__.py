@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from pathlib import Path
 
 from benchmarks.support import results
-from benchmarks.support.harness import Limits
+from benchmarks.support.harness import Options
 
 QUESTIONS = ("decode_recurrent", "decode_characters", "tatoeba", "multi30k")
 
@@ -18,13 +19,16 @@ QUESTIONS = ("decode_recurrent", "decode_characters", "tatoeba", "multi30k")
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(QUESTIONS)}, or render")
-    parser.add_argument("--rounds", type=int, default=Limits.rounds, help="samples a system and case (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=Limits.seconds, help="length of a sample (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=Options.rounds, help="samples a system and case (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=Options.seconds, help="length of a sample (%(default)s)")
     parser.add_argument(
-        "--patience", type=float, default=Limits.patience, help="seconds to wait for a quiet machine, in all"
+        "--patience", type=float, default=Options.patience, help="seconds to wait for a quiet machine, in all"
     )
-    parser.add_argument("--threads", type=int, default=Limits.threads, help="threads of each system (%(default)s)")
+    parser.add_argument("--threads", type=int, default=Options.threads, help="threads of each system (%(default)s)")
+    parser.add_argument("--set", action="append", default=[], dest="overrides", help="key=value, for those that train")
+    parser.add_argument("--run", type=Path, help="score this run folder, for those that train")
     arguments = vars(parser.parse_args(argv))
+    arguments["overrides"] = tuple(arguments["overrides"])
     names = arguments.pop("names")
     if not names:
         for name in QUESTIONS:
@@ -35,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"there is no benchmark {' '.join(names)!r} (there is: {', '.join(QUESTIONS)})", file=sys.stderr)
         return 2
     for name in chosen:
-        result = importlib.import_module(f"benchmarks.{name}").run(Limits(**arguments))
+        result = importlib.import_module(f"benchmarks.{name}").run(Options(**arguments))
         print(f"wrote {results.write(result)}", file=sys.stderr)
         print(results.render(result))
     results.render_all()

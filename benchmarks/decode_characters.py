@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.keras_loop import ALPHABET, OUTPUT_LENGTH, SOURCE_LENGTH
 from benchmarks.support import results
 from benchmarks.support.environments import environment
-from benchmarks.support.harness import Limits, measure
+from benchmarks.support.harness import Options, measure
 from benchmarks.support.worker import serve
 
 KIT, PLAIN, KERAS = "kit", "plain PyTorch loop", "Keras tutorial loop"
@@ -26,16 +26,16 @@ MODEL = {
 }
 
 
-def run(limits: Limits) -> results.Result:
+def run(options: Options) -> results.Result:
     """Measure the three."""
     ours = [sys.executable, "-m", "benchmarks.decode_characters"]
     keras = [str(environment("keras", KERAS_REQUIREMENTS)), "-m", "benchmarks.keras_loop"]
-    measured = measure({KIT: [*ours, KIT], PLAIN: [*ours, PLAIN], KERAS: keras}, [CASE], "characters/s", limits)
+    measured = measure({KIT: [*ours, KIT], PLAIN: [*ours, PLAIN], KERAS: keras}, [CASE], "characters/s", options)
     settings = {
         "model": f"LSTM 256 + 256, no attention, {ALPHABET} characters, random weights, float32",
         "work": f"source {SOURCE_LENGTH} characters, output {OUTPUT_LENGTH} characters + EOS, encoder timed too",
-        "threads": limits.threads,
-        "rounds": limits.rounds,
+        "threads": options.threads,
+        "rounds": options.rounds,
         "samples disturbed by other load": measured.disturbed,
         "kit and plain loop write the same": measured.outputs[CASE, KIT] == measured.outputs[CASE, PLAIN],
     }

@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from benchmarks.support import results
-from benchmarks.support.harness import Limits, measure
+from benchmarks.support.harness import Options, measure
 from benchmarks.support.worker import serve
 
 KIT, REFERENCE, PLAIN = "kit", "kit, numerics reference", "plain PyTorch loop"
@@ -25,15 +25,15 @@ MODEL = {
 }
 
 
-def run(limits: Limits) -> results.Result:
+def run(options: Options) -> results.Result:
     """Measure all cases."""
     command = [sys.executable, "-m", "benchmarks.decode_recurrent"]
-    measured = measure({s: [*command, s] for s in (KIT, REFERENCE, PLAIN)}, list(CASES), "tokens/s", limits)
+    measured = measure({s: [*command, s] for s in (KIT, REFERENCE, PLAIN)}, list(CASES), "tokens/s", options)
     settings = {
         "model": "LSTM 2 + 2 layers x 512, Luong attention (general), vocabulary 8,000, random weights, float32",
         "work": f"source {SOURCE_LENGTH} tokens, output {OUTPUT_LENGTH} tokens + EOS, encoder not timed",
-        "threads": limits.threads,
-        "rounds": limits.rounds,
+        "threads": options.threads,
+        "rounds": options.rounds,
         "samples disturbed by other load": measured.disturbed,
         "same output as the plain loop": {case: _same(measured.outputs, case) for case in CASES},
     }

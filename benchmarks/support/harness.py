@@ -22,8 +22,8 @@ QUIET = 0.05
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How much to measure."""
+class Options:
+    """How to measure."""
 
     rounds: int = 7
     """Samples of each system in each case; their median counts."""
@@ -33,6 +33,10 @@ class Limits:
     """Seconds to spend, in all, on waiting for a quiet machine; then disturbed samples are kept, and counted."""
     threads: int = os.cpu_count() or 1
     """Threads of each system."""
+    overrides: tuple[str, ...] = ()
+    """Where a model is trained: ``key=value`` changes of its configuration, as ``s2s train --set`` takes them."""
+    run: Path | None = None
+    """Where a model is trained: an earlier run folder to score in its stead."""
 
 
 class Worker:
@@ -82,19 +86,19 @@ class Measured:
     """How many of the samples kept were taken while others used the machine."""
 
 
-def measure(systems: Mapping[str, Sequence[str]], cases: Sequence[str], unit: str, limits: Limits) -> Measured:
-    """Take ``limits.rounds`` samples of every system (name: command) in every case, one after another."""
+def measure(systems: Mapping[str, Sequence[str]], cases: Sequence[str], unit: str, options: Options) -> Measured:
+    """Take ``options.rounds`` samples of every system (name: command) in every case, one after another."""
     samples: dict[tuple[str, str], list[dict[str, Any]]] = {(c, s): [] for c in cases for s in systems}
-    patience = limits.patience
+    patience = options.patience
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(name, command, limits.threads)) for name, command in systems.items()]
+        workers = [stack.enter_context(Worker(name, command, options.threads)) for name, command in systems.items()]
         outputs = {(case, w.name): w.ask(case=case, output=True)["output"] for case in cases for w in workers}
-        for round_number in range(limits.rounds):
-            print(f"round {round_number + 1} of {limits.rounds}", file=sys.stderr, flush=True)
+        for round_number in range(options.rounds):
+            print(f"round {round_number + 1} of {options.rounds}", file=sys.stderr, flush=True)
             for case in cases:
                 turn = round_number % len(workers)
                 for worker in workers[turn:] + workers[:turn]:
-                    taken, waited = _undisturbed(worker, case, limits.seconds, patience)
+                    taken, waited = _undisturbed(worker, case, options.seconds, patience)
                     patience -= waited
                     samples[case, worker.name].append(taken)
         versions = {name: v for worker in reversed(workers) for name, v in worker.versions.items()}

@@ -1,0 +1,115 @@
+"""Trains a translation model by the command line, as a user would, and scores it on a test set with sacreBLEU."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from sacrebleu.metrics import BLEU, CHRF
+
+from benchmarks.support import results
+from benchmarks.support.harness import ROOT, Options
+from benchmarks.support.load import ForeignLoad
+
+DATA = ROOT.parent / "shared" / "data"
+"""The real corpora, which are not part of the repository."""
+S2S = [sys.executable, "-m", "seq2seq_kit"]
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Sources, and for each one or more references."""
+
+    name: str
+    sources: Sequence[str]
+    references: Sequence[Sequence[str]]
+    lowercase: bool = False
+    """Whether BLEU compares without case."""
+
+
+def run(name: str, test: TestSet, options: Options) -> results.Result:
+    """Train ``configs/NAME.yaml`` and score it on ``test``, decoded with the configuration's search options."""
+    settings: dict[str, object] = {"config": f"benchmarks/configs/{name}.yaml", "threads": options.threads}
+    folder = options.run
+    if folder is None:
+        folder = ROOT / "runs" / f"benchmark-{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+        settings |= _train(name, folder, options)
+    start = time.perf_counter()
+    outputs = _translate(folder, test.sources, options.threads)
+    settings["decoding"] = f"{time.perf_counter() - start:.0f} s for {len(test.sources):,} sentences, start-up included"
+    streams = _streams(test.references)
+    rows = []
+    for unit, metric in {"BLEU": BLEU(lowercase=test.lowercase), "chrF": CHRF()}.items():
+        score = round(metric.corpus_score(outputs, streams).score, 2)
+        rows.append(results.Row(case=test.name, system="kit", unit=unit, samples=[score], median=score))
+        settings[f"{unit} signature"] = str(metric.get_signature())
+    return results.Result(
+        name=name,
+        date=results.today(),
+        machine=results.machine(),
+        versions={d: version(d) for d in ("torch", "seq2seq_kit", "sacrebleu")},
+        settings=_of_the_run(folder) | settings,
+        rows=rows,
+    )
+
+
+def _train(name: str, folder: Path, options: Options) -> dict[str, object]:
+    """Run ``s2s train``; how long it took and how much of the machine others used meanwhile."""
+    overrides = [part for override in options.overrides for part in ("--set", override)]
+    command = [*S2S, "train", f"benchmarks/configs/{name}.yaml", "--out", str(folder), *overrides]
+    start = time.perf_counter()
+    used, load = _children_seconds(), ForeignLoad(_children_seconds)
+    subprocess.run([*command, "--threads", str(options.threads)], cwd=ROOT, check=True)
+    return {
+        **({"changed": " ".join(options.overrides)} if options.overrides else {}),
+        "minutes, start-up and validation included": round((time.perf_counter() - start) / 60, 1),
+        "CPU minutes": round((_children_seconds() - used) / 60, 1),
+        "other load while training": f"{load.share():.0%} of the machine",
+    }
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _translate(folder: Path, sources: Sequence[str], threads: int) -> list[str]:
+    """Run ``s2s translate``."""
+    command = [*S2S, "translate", str(folder), "--threads", str(threads)]
+    text = "".join(source + "\n" for source in sources)
+    done = subprocess.run(command, cwd=ROOT, input=text, stdout=subprocess.PIPE, text=True, check=True)
+    outputs = done.stdout.split("\n")[:-1]
+    if len(outputs) != len(sources):
+        raise RuntimeError(f"{len(sources)} sources gave {len(outputs)} outputs")
+    return outputs
+
+
+def _streams(references: Sequence[Sequence[str]]) -> list[list[str | None]]:
+    """sacreBLEU's form: the first reference of each sentence, then the second (None where there is none), …"""
+    most = max(map(len, references))
+    return [[r[i] if i < len(r) else None for r in references] for i in range(most)]
+
+
+def _of_the_run(folder: Path) -> dict[str, object]:
+    """What the run folder tells about the training."""
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", "pt") as weights:
+        shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    last, best = records[-1], [r for r in records if r.get("best")][-1]
+    manifest = json.loads((folder / "checkpoint.json").read_text())
+    return {
+        "seed": manifest["config"]["seed"],
+        "parameters": f"{sum(map(math.prod, shapes)):,}",
+        "training": f"{last['step']:,} steps, {last['epoch']} epochs, {last['seconds'] / 60:.1f} minutes",
+        "best checkpoint": f"step {best['step']:,}",
+    }
