@@ -13,8 +13,8 @@ class TokenBatches:
     The batches of an epoch are a function of the lengths, ``batch_tokens``, ``seed`` and the epoch's number alone. A
     training is therefore resumed from two numbers: the epoch, and how many of its batches are done.
 
-    Every example is in exactly one batch of every epoch. One that alone has more than ``batch_tokens`` tokens is a batch
-    of its own. Which of the examples of one length share a batch, and the order of batches, changes with the epoch.
+    Every example is in exactly one batch of every epoch. One that has more than ``batch_tokens`` tokens by itself is a
+    batch of its own. Which of the examples of one length share a batch, and the batches' order, change with the epoch.
 
     Args:
         lengths: (source tokens, target tokens) of each example.

@@ -155,9 +155,7 @@ class Examples(Iterator[Example]):
         if not isinstance(references, list):
             raise MalformedLine("wrong type", f"its 'references' must be a list, is a {type(references).__name__}")
         references = [_text(reference, "references") for reference in references]
-        source, target = (
-            _text(_value(record, name), name) for name in (self._source_field, self._target_field)
-        )
+        source, target = (_text(_value(record, name), name) for name in (self._source_field, self._target_field))
         return Example(source, target, references, id=number)
 
     def _malformed(self, error: MalformedLine, name: str, number: int) -> None:

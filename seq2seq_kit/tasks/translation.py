@@ -34,7 +34,7 @@ class TranslationConfig(ComponentConfig):
     """Configuration of :class:`Translation`."""
 
     name: str = "translation"
-    source_tokenizer: component_field("tokenizer") = {"name": "bpe"}  # type: ignore[valid-type]
+    source_tokenizer: component_field("tokenizer") = "bpe"  # type: ignore[valid-type]
     target_tokenizer: component_field("tokenizer") | None = None  # type: ignore[valid-type]
     """Default: the same section as the source's, learnt from the targets."""
     shared_tokenizer: bool = False
@@ -44,23 +44,25 @@ class TranslationConfig(ComponentConfig):
     target_field: str = "target"
     """The name of the target in JSONL data."""
     metrics: list[component_field("metric")] = Field(  # type: ignore[valid-type]
-        default=[{"name": "chrf"}, {"name": "bleu"}], min_length=1
+        default=["chrf", "bleu"], min_length=1
     )
     """How outputs are scored; the first is the main one."""
 
     @model_validator(mode="after")
     def _one_shared_section(self) -> TranslationConfig:
         if self.shared_tokenizer and self.target_tokenizer not in (None, self.source_tokenizer):
-            raise PydanticCustomError("sentence", "with shared_tokenizer, leave target_tokenizer out: there is only one")
+            raise PydanticCustomError(
+                "sentence", "with shared_tokenizer there is one tokenizer: leave target_tokenizer out"
+            )
         return self
 
 
 class Translation(Task):
     """Pairs of sentences.
 
-    The source gets an EOS at its end, too: it marks where the sentence ends, gives attention a place to look when the
-    output is complete, and makes an empty sentence a sequence of one token. ``Output.source_tokens`` therefore ends with
-    ``</s>``, and has as many entries as the attention has columns (for an encoder that keeps the length).
+    The source, too, ends with EOS: it marks where the sentence ends, gives attention a place to look when the output is
+    complete, and makes an empty sentence a sequence of one token. ``Output.source_tokens`` therefore ends with ``</s>``
+    and has as many entries as the attention has columns (for an encoder that keeps the length).
     """
 
     def __init__(self, config: TranslationConfig) -> None:

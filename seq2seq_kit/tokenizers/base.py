@@ -91,14 +91,16 @@ class BackedTokenizer(Tokenizer):
         except Exception as error:  # the backend raises Exception itself
             raise CheckpointError(f"{path}: is damaged, or not a tokenizer of this kit: {error}") from None
         if [backend.id_to_token(i) for i in range(len(SPECIALS))] != SPECIALS:
-            raise CheckpointError(f"{path}: is not a tokenizer of this kit: its first ids must be {', '.join(SPECIALS)}")
+            raise CheckpointError(
+                f"{path}: is not a tokenizer of this kit: its first ids are not {', '.join(SPECIALS)}"
+            )
         self._adopt(backend)
 
     def _adopt(self, backend: Backend) -> None:
         backend.encode_special_tokens = True  # "</s>" in a text is five characters, never the end of a sentence
         self._backend = backend
         self.vocab_size = backend.get_vocab_size()
-        self._vocabulary = [backend.id_to_token(i) for i in range(self.vocab_size)]
+        self._vocabulary = [backend.id_to_token(i) or "" for i in range(self.vocab_size)]
 
     def _trained(self) -> Backend:
         if self._backend is None:

@@ -8,7 +8,7 @@ from pydantic import Field
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, trainers
 
-from seq2seq_kit.tokenizers.subword import SubwordConfig, SubwordTokenizer
+from seq2seq_kit.tokenizers.subword import SPACE, SubwordConfig, SubwordTokenizer
 
 
 class BPETokenizerConfig(SubwordConfig):
@@ -20,9 +20,13 @@ class BPETokenizerConfig(SubwordConfig):
 
 
 class BPETokenizer(SubwordTokenizer):
-    """Merges the most frequent pair of neighbours, again and again, from characters up; ties in the order of ids."""
+    """Merges the most frequent pair of neighbours, again and again, from characters up; ties in the order of ids.
+
+    No subword crosses a space, or the border between letters and punctuation.
+    """
 
     config: BPETokenizerConfig
+    pieces = rf"{SPACE}?\w+|{SPACE}?[^\w{SPACE}]+|{SPACE}"
 
     def _learn(self, texts: list[str]) -> Backend:
         backend = Backend(models.BPE(unk_token="<unk>"))

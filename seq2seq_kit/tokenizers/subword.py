@@ -31,13 +31,15 @@ class SubwordConfig(TokenizerConfig):
 
 
 class SubwordTokenizer(BackedTokenizer):
-    """Base of the subword tokenizers. No subword crosses the border between letters and punctuation, or a space.
+    """Base of the subword tokenizers.
 
     Decoding gives the text back but for white space at its ends, and runs of it, which become one space; no-break
     spaces are characters like others, and ``▁`` becomes ``_``.
     """
 
     config: Any
+    pieces: str
+    """A regular expression: what text is cut into, ``▁`` for spaces, before subwords are learnt or found."""
 
     def _prepare(self, backend: Backend) -> None:
         """Set all of a backend but its model."""
@@ -53,7 +55,7 @@ class SubwordTokenizer(BackedTokenizer):
         backend.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Metaspace(SPACE, prepend_scheme="always", split=False),
-                pre_tokenizers.Split(Regex(rf"{SPACE}?\w+|{SPACE}?[^\w{SPACE}]+|{SPACE}"), "isolated"),
+                pre_tokenizers.Split(Regex(self.pieces), "isolated"),
             ]
         )
         backend.decoder = decoders.Sequence(
@@ -82,10 +84,10 @@ class SubwordTokenizer(BackedTokenizer):
             seen += count
         needed = len(self._reserved()) + len(kept)
         if needed > self.config.vocab_size:
+            reserved = len(self._reserved())
             raise ConfigError(
-                f"the tokenizer {self.config.name!r} needs vocab_size {needed:,} at least, got {self.config.vocab_size:,}: "
-                f"{len(self._reserved())} reserved entries and the {len(kept)} characters of the training text "
-                "(character_coverage leaves out rare ones)"
+                f"the tokenizer {self.config.name!r} needs a vocab_size of at least {needed}, got {self.config.vocab_size}: "
+                f"{reserved} reserved entries and the {len(kept)} characters of the text (character_coverage drops rare ones)"
             )
         if len(kept) <= len(counts):
             rare = dict.fromkeys((ord(character) for character in counts.keys() - set(kept)), " ")

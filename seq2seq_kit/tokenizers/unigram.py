@@ -7,7 +7,7 @@ import json
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, trainers
 
-from seq2seq_kit.tokenizers.subword import SubwordConfig, SubwordTokenizer
+from seq2seq_kit.tokenizers.subword import SPACE, SubwordConfig, SubwordTokenizer
 
 FLOOR_STEP = 1e-4
 """What the backend adds to the lowest score for each further character that has none of its own."""
@@ -20,9 +20,14 @@ class UnigramTokenizerConfig(SubwordConfig):
 
 
 class UnigramTokenizer(SubwordTokenizer):
-    """Prunes a large set of subwords by how much each adds to the likelihood of the text; encodes by the best path."""
+    """Prunes a large set of subwords by how much each adds to the likelihood of the text; encodes by the best path.
+
+    No subword crosses a space. Its first candidates are the substrings that are followed by different characters, so a
+    word is one only if punctuation may follow it: hence no border between the two.
+    """
 
     config: UnigramTokenizerConfig
+    pieces = rf"{SPACE}?[^{SPACE}<]+|{SPACE}|<"  # "<" alone, so that no text can spell "</s>" or "<0x41>"
 
     def _learn(self, texts: list[str]) -> Backend:
         backend = Backend(models.Unigram())
@@ -43,7 +48,7 @@ class UnigramTokenizer(SubwordTokenizer):
         learnt = [(piece, round(score, 6)) for piece, score in vocabulary[len(reserved) :]]
         characters = sum(len(piece) == 1 for piece, _ in learnt)
         floor = min(score for _, score in learnt)
-        # Characters that are too rare for a score of their own stand just above the floor, in the order of a hash table.
+        # Characters that are too rare for a score of their own stand just above the floor, in a hash table's order.
         above = floor + characters * FLOOR_STEP
         learnt = [(piece, floor if len(piece) == 1 and score < above else score) for piece, score in learnt]
         return [*((piece, 0.0) for piece in reserved), *sorted(learnt, key=lambda entry: (-entry[1], entry[0]))]
