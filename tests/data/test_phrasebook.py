@@ -51,6 +51,13 @@ def test_typography(parts):
     assert [fault for fault in faults if fault] == []
 
 
+def test_no_slot_is_left_unfilled(parts):
+    handwritten = set(build.read_handwritten())
+    composed = [pair for part in parts.values() for pair in part if pair not in handwritten]
+    assert len(composed) >= 17_000
+    assert [pair for pair in composed if re.search(r"[A-Z]{2}|[^\w .,?!'-]", "".join(pair))] == []
+
+
 @pytest.mark.parametrize(
     "pair",
     [
@@ -138,6 +145,8 @@ she, present: I know that [S be] late | je sais que [S être] en retard
     I know that she's late. | Je sais qu'elle est en retard.
 you, soon: [S get] dressed | [S se habiller]
     You're going to get dressed. | Tu vas t'habiller.
+-, present, ANIMAL=owl: I see some {ANIMAL.pl} | je vois {un ANIMAL.pl}
+    I see some owls. | Je vois des hiboux.
 # Contraction.
 he, present, PLACE=office: [S go] to {the PLACE} | [S aller] {à+le PLACE}
     He goes to the office. | Il va au bureau.

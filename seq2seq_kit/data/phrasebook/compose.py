@@ -4,9 +4,9 @@ A frame is text with slots in capitals, named after a class of the lexicon; a sl
 
 - ``CITY``: a phrase of that class of ``phrases.tsv``. ``WHEN`` and its like choose the phrases that fit the tense.
 - ``{a COLOUR CLOTHES}``, ``{un COLOUR CLOTHES}``: a noun phrase: determiner, adjective, noun. ``.pl`` makes it plural,
-  a digit tells two slots of one class apart (``FOOD2``). In French the adjective finds its place and agrees, determiners
-  contract, and those such as ``un/de`` become "de" in a negative sentence. ``my`` and ``mon`` belong to the subject
-  ``S``, ``my1`` and ``mon1`` to the speaker.
+  a digit tells two slots of one class apart (``FOOD2``). In French the adjective finds its place and agrees,
+  determiners contract, and those such as ``un/de`` become "de" in a negative sentence. ``my`` and ``mon`` belong to
+  the subject ``S``, ``my1`` and ``mon1`` to the speaker.
 - ``{MOOD=S}``: an adjective that agrees with ``S``, a noun slot, or ``ms`` (masculine singular).
 - ``{it ITEM}``: it or them; in French ``le(ITEM)`` inside a verb group, or ``{le(ITEM)}`` elsewhere.
 - ``{my}``, ``{mon}``, ``{mes}``: a possessive of the subject on its own. ``se``: the subject's reflexive pronoun.
@@ -112,14 +112,16 @@ class Sentence:
 
     def _phrases(self, en: str, fr: str) -> tuple[str, str]:
         """Both frames with phrase slots replaced by their text, which may hold further slots."""
-        for _ in range(2):  # a phrase may hold a phrase
-            for name in re.findall(r"\b[A-Z]{2,}\d?(?=s?\b)", en):
-                if name.endswith("WHEN") or name.rstrip("0123456789") in PHRASES:
-                    phrase = self._draw(name)
-                    assert isinstance(phrase, Phrase)
-                    slot = re.compile(rf"\b{name}(?=s?\b)")
-                    en, fr = slot.sub(phrase.english, en), slot.sub(phrase.french, fr)
+        while names := [name for name in re.findall(r"\b[A-Z]{2,}\d?(?=s?\b)", en) if self._is_phrase(name)]:
+            phrase = self._draw(names[0])
+            assert isinstance(phrase, Phrase)
+            slot = re.compile(rf"\b{names[0]}(?=s?\b)")
+            en, fr = slot.sub(phrase.english, en), slot.sub(phrase.french, fr)
         return en, fr
+
+    @staticmethod
+    def _is_phrase(name: str) -> bool:
+        return name.endswith("WHEN") or name.rstrip("0123456789") in PHRASES
 
     # --- English ------------------------------------------------------------------------------------------------------
 

@@ -57,7 +57,8 @@ def plural(word: str) -> str:
         return word
     if word.endswith("al"):
         return word[:-2] + "aux"
-    return word + ("x" if word.endswith(("au", "eu")) and word not in ("bleu", "pneu") else "s")
+    takes_x = word.endswith(("au", "eu")) and word != "bleu"
+    return word + ("x" if takes_x or word in ("genou", "hibou") else "s")
 
 
 def agree(masculine: str, gender: str, number: str, feminine_form: str = "") -> str:
