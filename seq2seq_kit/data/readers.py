@@ -32,7 +32,7 @@ PHRASEBOOK = "phrasebook:"
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _SHOWN = 5
-"""How many places of malformed lines a report lists."""
+"""How many numbers of malformed lines a report lists."""
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +41,19 @@ log = logging.getLogger(__name__)
 class ReadReport:
     """What a reader has met so far."""
 
+    name: str
+    """The file, or the two."""
     examples: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     """How many malformed lines of each kind, e.g. ``{"invalid UTF-8": 2}``."""
-    places: list[str] = field(default_factory=list)
-    """Where the first few of them are, e.g. ``"train.tsv, line 17"``."""
+    lines: list[int] = field(default_factory=list)
+    """The numbers of the first few of them."""
 
     def __str__(self) -> str:
+        total = self.skipped.total()
         kinds = ", ".join(f"{count:,} × {kind}" for kind, count in self.skipped.most_common())
-        more = ", …" if self.skipped.total() > len(self.places) else ""
-        return f"skipped {self.skipped.total():,} malformed lines ({kinds}): {'; '.join(self.places)}{more}"
+        lines = ", ".join(map(str, self.lines)) + (", …" if total > len(self.lines) else "")
+        return f"{self.name}: skipped {total:,} malformed line{'s' * (total > 1)} ({kinds}): line {lines}"
 
 
 class MalformedLine(Exception):
@@ -87,12 +90,12 @@ class Examples(Iterator[Example]):
         source_field: str = "source",
         target_field: str = "target",
     ) -> None:
-        self.report = ReadReport()
         self._on_error = on_error
         self._source_field, self._target_field = source_field, target_field
         if len(paths) not in (1, 2):
             raise DataError(f"give one data file, or two parallel ones (source, target), not {len(paths)}")
         self._paths = [_resolve(path) for path in paths]
+        self.report = ReadReport(" and ".join(map(str, self._paths)))
         for path in self._paths:
             if len(paths) == 2 and (_format(path) == "jsonl" or path.name.removesuffix(".gz").endswith(".tsv")):
                 raise DataError(
@@ -106,8 +109,7 @@ class Examples(Iterator[Example]):
 
     def _read(self) -> Iterator[Example]:
         """All examples, then the checks that can be made only at the end."""
-        name = " and ".join(map(str, self._paths))
-        lines = 0
+        report, lines = self.report, 0
         with ExitStack() as stack:
             streams = [_lines(stack.enter_context(_open(path)), path) for path in self._paths]
             for lines, row in enumerate(zip_longest(*streams), 1):
@@ -116,16 +118,16 @@ class Examples(Iterator[Example]):
                 try:
                     example = self._example(lines, row)
                 except MalformedLine as error:
-                    self._malformed(error, name, lines)
+                    self._malformed(error, lines)
                     continue
-                self.report.examples += 1
+                report.examples += 1
                 yield example
         if lines == 0:
-            raise DataError(f"{name}: is empty: it holds no example")
-        if self.report.examples == 0:
-            raise DataError(f"{name}: holds no usable example: {self.report}")
-        if self.report.skipped:
-            log.warning("%s", self.report)
+            raise DataError(f"{report.name}: is empty: it holds no example")
+        if report.examples == 0:
+            raise DataError(f"{report}; there is no usable example")
+        if report.skipped:
+            log.warning("%s", report)
 
     def _example(self, number: int, row: tuple[bytes, ...]) -> Example:
         if len(row) == 2:
@@ -158,13 +160,12 @@ class Examples(Iterator[Example]):
         source, target = (_text(_value(record, name), name) for name in (self._source_field, self._target_field))
         return Example(source, target, references, id=number)
 
-    def _malformed(self, error: MalformedLine, name: str, number: int) -> None:
-        place = f"{name}, line {number}"
+    def _malformed(self, error: MalformedLine, number: int) -> None:
         if self._on_error == "stop":
-            raise DataError(f"{place}: {error.problem}")
+            raise DataError(f"{self.report.name}, line {number}: {error.problem}")
         self.report.skipped[error.kind] += 1
-        if len(self.report.places) < _SHOWN:
-            self.report.places.append(place)
+        if len(self.report.lines) < _SHOWN:
+            self.report.lines.append(number)
 
     def _uneven(self, both: int, row: tuple[bytes | None, ...], streams: list[Iterator[bytes]]) -> None:
         """Count the rest of the longer file and refuse the pair."""

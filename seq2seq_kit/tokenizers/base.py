@@ -47,20 +47,23 @@ class BackedTokenizer(Tokenizer):
         """Learn the vocabulary. The same texts give the same vocabulary, and the same file.
 
         Raises:
-            DataError: there is no text.
+            DataError: there is no text, or one that is not valid Unicode.
             ConfigError: the vocabulary would be too small for the characters of the texts.
         """
         texts = list(texts)
         if not any(text.strip() for text in texts):
             raise DataError(f"the tokenizer {self.config.name!r} has no text to learn from: all of it is empty")
-        self._adopt(self._learn(texts))
+        try:
+            self._adopt(self._learn(texts))
+        except UnicodeEncodeError:
+            raise _not_unicode(texts) from None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without BOS and EOS; an empty text has none."""
         try:
             encodings = self._trained().encode_batch(list(texts), add_special_tokens=False)
         except (UnicodeEncodeError, TypeError):
-            raise DataError(f"the tokenizer needs texts of valid Unicode, got {_first_bad(texts)!r}") from None
+            raise _not_unicode(texts) from None
         return [encoding.ids for encoding in encodings]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -108,11 +111,12 @@ class BackedTokenizer(Tokenizer):
         return self._backend
 
 
-def _first_bad(texts: Sequence[Any]) -> Any:
-    """The first of ``texts`` that is no text, or that holds half of a surrogate pair."""
-    for text in texts:
+def _not_unicode(texts: Sequence[Any]) -> DataError:
+    """The error that shows the first of ``texts`` that is no text, or that holds half of a surrogate pair."""
+    bad: Any = None
+    for bad in texts:
         try:
-            text.encode("utf-8")
+            bad.encode("utf-8")
         except (UnicodeEncodeError, AttributeError):
-            return text
-    return texts
+            break
+    return DataError(f"a tokenizer takes text of valid Unicode, got {bad!r}")

@@ -84,10 +84,10 @@ class SubwordTokenizer(BackedTokenizer):
             seen += count
         needed = len(self._reserved()) + len(kept)
         if needed > self.config.vocab_size:
-            reserved = len(self._reserved())
             raise ConfigError(
-                f"the tokenizer {self.config.name!r} needs a vocab_size of at least {needed}, got {self.config.vocab_size}: "
-                f"{reserved} reserved entries and the {len(kept)} characters of the text (character_coverage drops rare ones)"
+                f"vocab_size {self.config.vocab_size} is too small for the tokenizer {self.config.name!r}: it takes at "
+                f"least {needed} to hold {len(self._reserved())} reserved entries and the {len(kept)} characters of the "
+                "training text (character_coverage leaves out rare ones)"
             )
         if len(kept) <= len(counts):
             rare = dict.fromkeys((ord(character) for character in counts.keys() - set(kept)), " ")
