@@ -1,8 +1,8 @@
 """Adds one requirement to the package's metadata: the torch minor that the extension is compiled against.
 
-An extension of torch works with the minor version that it was compiled with and no other. A build without isolation uses
-the torch that is installed; an isolated build installs the one pinned in ``[build-system]`` of ``pyproject.toml``. The
-wheel then requires that minor. (A provider of scikit-build-core's ``[[tool.dynamic-metadata]]``.)
+An extension of torch works with the minor version that it was compiled with and no other. A build without isolation
+uses the torch that is installed; an isolated build installs the one pinned in ``[build-system]`` of ``pyproject.toml``.
+The wheel then requires that minor. (A provider of scikit-build-core's ``[[tool.dynamic-metadata]]``.)
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ py::list to_python(const SearchResult& result) {
   return sentences;
 }
 
-py::list search_python(const py::function& step, const py::object& state, const SearchOptions& options,
+py::list search_python(const py::object& step, const py::object& state, const SearchOptions& options,
                        const std::vector<int64_t>& source_lengths, bool select_on_device) {
   options.validate();
   std::vector<int64_t> limits;

@@ -56,7 +56,7 @@ DecoderState read_state(const py::object& state) {
           read_tensors("state.sentences", state.attr("sentences"))};
 }
 
-PythonStep::PythonStep(py::function step) : step_(std::move(step)) {
+PythonStep::PythonStep(py::object step) : step_(std::move(step)) {
   const auto interfaces = py::module_::import("seq2seq_kit.interfaces");
   decoder_state_ = interfaces.attr("DecoderState");
   step_output_ = interfaces.attr("StepOutput");

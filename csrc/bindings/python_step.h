@@ -14,12 +14,12 @@ DecoderState read_state(const pybind11::object& state);
 /// a signal that arrived since the last step (Ctrl-C). Made and destroyed with the GIL held.
 class PythonStep {
  public:
-  explicit PythonStep(pybind11::function step);
+  explicit PythonStep(pybind11::object step);
 
   StepOutput operator()(const at::Tensor& tokens, const at::Tensor& position, const DecoderState& state) const;
 
  private:
-  pybind11::function step_;
+  pybind11::object step_;
   pybind11::object decoder_state_;  // the class seq2seq_kit.interfaces.DecoderState
   pybind11::object step_output_;    // the class seq2seq_kit.interfaces.StepOutput
 };

@@ -1,7 +1,7 @@
 #include "torch/check.h"
 
 #include <algorithm>
-#include <sstream>
+#include <cctype>
 
 #include "seq2seq_kit/errors.h"
 
@@ -29,8 +29,9 @@ void check_leading(const std::string& what, const at::Tensor& tensor, const std:
                    const char* names) {
   const auto sizes = tensor.sizes();
   if (sizes.size() >= expected.size() && std::equal(expected.begin(), expected.end(), sizes.begin())) return;
-  throw SearchError(what + " has shape " + to_string(sizes) + ", expected " + names + " with leading sizes " +
-                    to_string(expected));
+  std::string begins = to_string(expected);
+  begins.back() = ',';
+  throw SearchError(what + " has shape " + to_string(sizes) + ", expected " + begins + " ...] = " + names);
 }
 
 std::string name_list(const NamedTensors& tensors) {

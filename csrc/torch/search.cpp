@@ -87,7 +87,7 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
   CandidateFinder finder(options, select_on_device);
   AttentionTrace trace;
 
-  if (batch > 0) model.init(batch, options.beam_size);
+  model.init(batch, options.beam_size);
   for (int64_t position = 0; !active.empty(); ++position) {
     const auto rows = static_cast<int64_t>(active.size());
     const StepScores step = model.step(to_tensor(tokens, model.device()).view({rows, width}),

@@ -14,7 +14,7 @@ from seq2seq_kit.errors import SearchError
 from seq2seq_kit.interfaces import DecoderState, StepOutput
 
 Step = Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor]
-"""``step(tokens [B, K] int64, position [B] int64, state)``; a bare Tensor is taken as logits of a step without state."""
+"""``step(tokens [B, K] int64, position [B] int64, state)``; a bare Tensor is the logits of a step without state."""
 
 
 def search(
@@ -28,11 +28,11 @@ def search(
 ) -> list[list[Hypothesis]]:
     """Search a batch of sentences with ``step``, which is called once a time step for the whole batch.
 
-    Between steps the engine reorders, grows and shrinks ``state``: ``step`` sees B' sentences that are still searched and
-    K' slots, the greatest number of live hypotheses among them; slots without a hypothesis repeat another one's inputs,
-    and what comes out of them is ignored. The tensors in ``state.history`` are views that hold until ``step`` returns:
-    clone what you keep. ``step`` runs in inference mode on the calling thread. Tensors of ``state`` and scores share one
-    device; a step without state is given CPU tensors.
+    Between steps the engine reorders, grows and shrinks ``state``: ``step`` sees the B' sentences that are still
+    searched, and K' slots, the greatest number of live hypotheses among them. A slot without a hypothesis repeats
+    another one's inputs, and what comes out of it is ignored. The tensors in ``state.history`` are views that hold
+    until ``step`` returns: clone what you keep. ``step`` runs in inference mode on the calling thread. The tensors of
+    ``state`` and what ``step`` returns share one device; a step without state is given CPU tensors.
 
     Args:
         step: a decoder's ``step``, or any callable like it.
@@ -42,22 +42,29 @@ def search(
         batch_size: B, where neither ``state`` nor ``source_lengths`` tells.
 
     Returns:
-        For each sentence its ``n_best`` best hypotheses or fewer, best first; none where no hypothesis finished, because
-        every way on had probability zero.
+        For each sentence its ``n_best`` best hypotheses, best first; fewer or none where too few could finish, because
+        every other way on had probability zero.
 
     Raises:
-        SearchError: an option is out of range, or ``step`` broke its contract (wrong names, shapes, types, device; NaN).
-        Whatever ``step`` raises comes out as it is; KeyboardInterrupt comes between two steps.
+        SearchError: an option is out of range, or ``step`` broke its contract (wrong name, shape, type, device; NaN).
+        Exception: whatever ``step`` raises comes out as it is, and KeyboardInterrupt comes between two steps.
     """
     options = options or SearchOptions()
-    state = state or DecoderState()
+    state = DecoderState() if state is None else state
+    if not callable(step):
+        raise SearchError(
+            f"step = {step!r} cannot be called; it takes (tokens, position, state) and returns a StepOutput"
+        )
+    if not isinstance(state, DecoderState):
+        raise SearchError(f"state is a {type(state).__name__}, expected a DecoderState")
+    native = _native(options)
     lengths = _lengths(state, source_lengths, batch_size, options)
-    found = _engine.search(step, state, _native(options), lengths, _select_on_device)
+    found = _engine.search(step, state, native, lengths, _select_on_device)
     return [[Hypothesis(*values) for values in sentence] for sentence in found]
 
 
 def _native(options: SearchOptions) -> _engine.SearchOptions:
-    """The options as the engine's struct of the same fields."""
+    """The options as the engine's struct of the same fields, checked."""
     native = _engine.SearchOptions()
     for field in fields(options):
         value = getattr(options, field.name)
@@ -65,6 +72,7 @@ def _native(options: SearchOptions) -> _engine.SearchOptions:
             setattr(native, field.name, value)
         except TypeError:
             raise SearchError(f"search option {field.name} = {value!r}: must be of type {field.type}") from None
+    native.validate()
     return native
 
 
@@ -72,21 +80,24 @@ def _lengths(
     state: DecoderState, source_lengths: Tensor | Sequence[int] | None, batch_size: int | None, options: SearchOptions
 ) -> list[int]:
     """One length a sentence, 0 where unknown; their number is B."""
-    if source_lengths is None and options.max_length_ratio:
-        raise SearchError("search option max_length_ratio needs source_lengths")
-    known: dict[str, int] = {}
-    if batch_size is not None:
-        known["batch_size"] = batch_size
-    if source_lengths is not None:
-        source_lengths = source_lengths.tolist() if isinstance(source_lengths, Tensor) else list(source_lengths)
-        known["source_lengths"] = len(source_lengths)
-    for part in ("sentences", "rows", "history"):
-        for name, tensor in getattr(state, part).items():
-            known.setdefault(f"state.{part}[{name!r}]", tensor.shape[0])
-            break
-    if not known:
-        raise SearchError("how many sentences are there? Give batch_size, source_lengths or a state with tensors")
-    if len(set(known.values())) > 1:
-        sizes = ", ".join(f"{name}: {size}" for name, size in known.items())
-        raise SearchError(f"these disagree about the number of sentences: {sizes}")
-    return source_lengths if source_lengths is not None else [0] * next(iter(known.values()))
+    if source_lengths is None:
+        if options.max_length_ratio:
+            raise SearchError("search option max_length_ratio needs source_lengths")
+        batch_size = _batch_size(state) if batch_size is None else batch_size
+        if not isinstance(batch_size, int) or batch_size < 0:
+            raise SearchError(f"batch_size = {batch_size!r}: must be a whole number of at least 0")
+        return [0] * batch_size
+    lengths = source_lengths.tolist() if isinstance(source_lengths, Tensor) else list(source_lengths)
+    if not all(isinstance(length, int) and length >= 0 for length in lengths):
+        raise SearchError(f"source_lengths = {lengths}: must be one whole number of at least 0 for each sentence")
+    if batch_size is not None and batch_size != len(lengths):
+        raise SearchError(f"batch_size = {batch_size}, but there are {len(lengths)} source_lengths")
+    return lengths
+
+
+def _batch_size(state: DecoderState) -> int:
+    """B as the first tensor of the state has it; the engine then holds the others to it."""
+    for part in (state.sentences, state.rows, state.history):
+        for tensor in part.values():
+            return tensor.shape[0] if isinstance(tensor, Tensor) and tensor.dim() else 0
+    raise SearchError("how many sentences are there? Give batch_size, source_lengths or a state with tensors")

@@ -27,7 +27,7 @@ class RecordedSteps:
     def __init__(self, step: Callable[[Tensor, Tensor, DecoderState], StepOutput]) -> None:
         self.kind: ScoreKind = "logits"
         self._step = step
-        self._scores: dict[tuple[int, ...], Tensor] = {}
+        self._scores: dict[tuple[int, tuple[int, ...]], Tensor] = {}
 
     def watch(self, state: DecoderState) -> DecoderState:
         """``state``, in which hypotheses also carry which sentence they belong to and the tokens they have read."""
@@ -45,10 +45,10 @@ class RecordedSteps:
         self.kind = output.kind
         for b, sentence in enumerate(state.sentences[self._SENTENCE].tolist()):
             for k, prefix in enumerate(prefixes[b].tolist()):
-                self._scores[(sentence, *prefix[1:])] = output.scores[b, k].clone()
+                self._scores[sentence, tuple(prefix[1:])] = output.scores[b, k].clone()
         new_history = {**output.new_history, self._PREFIX: tokens.unsqueeze(-1)}
         return replace(output, new_history=new_history)
 
     def scores(self, sentence: int) -> Callable[[list[int]], Tensor]:
         """The recorded scores [V'] after a prefix of a sentence, as the reference search asks for them."""
-        return lambda prefix: self._scores[(sentence, *prefix)]
+        return lambda prefix: self._scores[sentence, tuple(prefix)]

@@ -71,13 +71,13 @@ def reference_search(
 
         continued = []
         for negative_total, slot, token, log_prob in candidates[: options.beam_size - len(finished)]:
-            tokens, log_probs = live[slot].tokens + [token], live[slot].log_probs + [log_prob]
+            tokens, so_far = [*live[slot].tokens, token], [*live[slot].log_probs, log_prob]
             total = -negative_total
             if token in options.eos_ids or len(tokens) == longest:
                 rank = total / float(len(tokens)) ** options.length_penalty
-                finished.append(Hypothesis(tokens, rank, total, log_probs))
+                finished.append(Hypothesis(tokens, rank, total, so_far))
             else:
-                continued.append(_Live(tokens, log_probs, total))
+                continued.append(_Live(tokens, so_far, total))
         finished.sort(key=lambda hypothesis: -hypothesis.score)  # stable: among equals, the one that finished first
         live = continued
 
