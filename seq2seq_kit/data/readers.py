@@ -74,6 +74,7 @@ class Examples(Iterator[Example]):
             which is logged as a warning at the end.
         source_field: the name of the source in JSONL.
         target_field: the name of the target in JSONL.
+        reverse: the second column of TSV, or the second file, is the source. JSONL says by its fields which is which.
 
     Each example's ``id`` is its line number, counted from 1.
 
@@ -89,14 +90,21 @@ class Examples(Iterator[Example]):
         *,
         source_field: str = "source",
         target_field: str = "target",
+        reverse: bool = False,
     ) -> None:
         self._on_error = on_error
+        self._reverse = reverse
         self._source_field, self._target_field = source_field, target_field
         if len(paths) not in (1, 2):
             raise DataError(f"give one data file, or two parallel ones (source, target), not {len(paths)}")
         self._paths = [_resolve(path) for path in paths]
         self.report = ReadReport(" and ".join(map(str, self._paths)))
         for path in self._paths:
+            if reverse and _format(path) == "jsonl":
+                raise DataError(
+                    f"{path}: 'reverse' swaps columns or files, and JSONL has fields: leave it out and give "
+                    f"source_field: {target_field} and target_field: {source_field}"
+                )
             if len(paths) == 2 and (_format(path) == "jsonl" or path.name.removesuffix(".gz").endswith(".tsv")):
                 raise DataError(
                     f"{path}: holds pairs, and two files are read as parallel text (sources, then targets), "
@@ -121,6 +129,8 @@ class Examples(Iterator[Example]):
                     self._malformed(error, lines)
                     continue
                 report.examples += 1
+                if self._reverse and example.target is not None:
+                    example.source, example.target = example.target, example.source
                 yield example
         if lines == 0:
             raise DataError(f"{report.name}: is empty: it holds no example")

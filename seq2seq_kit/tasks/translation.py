@@ -43,6 +43,8 @@ class TranslationConfig(ComponentConfig):
     """The name of the source in JSONL data."""
     target_field: str = "target"
     """The name of the target in JSONL data."""
+    reverse: bool = False
+    """Translate the other way: the second column of TSV data, or the second of two files, is the source."""
     metrics: list[component_field("metric")] = Field(  # type: ignore[valid-type]
         default=["chrf", "bleu"], min_length=1
     )
@@ -76,8 +78,8 @@ class Translation(Task):
 
     def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Examples:
         """The pairs of a TSV or JSONL file, or of two parallel files; see :class:`Examples`."""
-        fields = {"source_field": self.config.source_field, "target_field": self.config.target_field}
-        return Examples(paths, on_error, **fields)
+        c = self.config
+        return Examples(paths, on_error, source_field=c.source_field, target_field=c.target_field, reverse=c.reverse)
 
     def prepare(self, examples: Iterable[Example]) -> None:
         """Learn the tokenizers: each from its side, or a shared one from both."""

@@ -51,6 +51,19 @@ def test_parallel_files(tmp_path: Path, packed: bool) -> None:
     assert pairs(Examples([source, target])) == PAIRS
 
 
+def test_reverse_swaps_columns_and_files(tmp_path: Path) -> None:
+    swapped = [(target, source) for source, target in PAIRS]
+    assert pairs(Examples([write(tmp_path / "a.tsv", tsv(PAIRS))], reverse=True)) == swapped
+    sides = [write(tmp_path / f"a.{side}", "".join(f"{pair[side]}\n" for pair in PAIRS)) for side in (0, 1)]
+    assert pairs(Examples(sides, reverse=True)) == swapped
+
+
+def test_reverse_is_refused_for_named_fields(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", jsonl(PAIRS))
+    with pytest.raises(DataError, match=r"a\.jsonl: .*source_field: fr and target_field: en"):
+        Examples([path], source_field="en", target_field="fr", reverse=True)
+
+
 def test_gzip_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
     assert pairs(Examples([write(tmp_path / "a.tsv", gzip.compress(b"a\tb\n"))])) == [("a", "b")]
     assert pairs(Examples([write(tmp_path / "b.tsv.gz", b"a\tb\n")])) == [("a", "b")]
@@ -174,7 +187,7 @@ def test_an_empty_file_is_an_error(tmp_path: Path, content: bytes, on_error: str
 
 
 def test_a_file_of_nothing_but_malformed_lines_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="skipped 2 malformed lines .* there is no usable example"):
+    with pytest.raises(DataError, match=r"skipped 2 malformed lines .* there is no usable example"):
         list(Examples([write(tmp_path / "a.tsv", "a\nb\n")], "skip"))
 
 
