@@ -82,12 +82,12 @@ class SubwordTokenizer(BackedTokenizer):
             if seen < enough:
                 kept.append(character)
             seen += count
-        needed = len(self._reserved()) + len(kept)
+        needed = len(self._reserved()) + len(kept) + 1
         if needed > self.config.vocab_size:
             raise ConfigError(
                 f"vocab_size {self.config.vocab_size} is too small for the tokenizer {self.config.name!r}: it takes at "
-                f"least {needed} to hold {len(self._reserved())} reserved entries and the {len(kept)} characters of the "
-                "training text (character_coverage leaves out rare ones)"
+                f"least {needed} for {len(self._reserved())} reserved entries, the {len(kept)} characters of the text "
+                "and one subword (character_coverage leaves out rare characters)"
             )
         if len(kept) <= len(counts):
             rare = dict.fromkeys((ord(character) for character in counts.keys() - set(kept)), " ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ def test_epochs_mix_what_shares_a_batch() -> None:
 def test_batches_are_not_in_order_of_length() -> None:
     lengths = some_lengths()
     longest = [max(max(lengths[i]) for i in batch) for batch in TokenBatches(lengths, 512, 0).batches(0)]
-    rises = sum(a < b for a, b in zip(longest, longest[1:], strict=False))
+    rises = sum(a < b for a, b in pairwise(longest))
     assert 0.3 < rises / len(longest) < 0.7
 
 
