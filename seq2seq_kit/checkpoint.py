@@ -188,7 +188,8 @@ def load_run_config(run: Path, manifest: Manifest, overrides: list[str] | None =
     except ConfigError as error:
         if overrides:
             raise
-        raise CheckpointError(str(error)) from None
+        hint = f"\n(the run was written by seq2seq_kit {manifest.kit_version}, this is {__version__})"
+        raise CheckpointError(f"{error}{hint if manifest.kit_version != __version__ else ''}") from None
 
 
 def load_task(run: Path, manifest: Manifest, config: RunConfig) -> Task:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from array import array
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from seq2seq_kit.data.batching import TokenBatches
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.interfaces import EncodedExample, Example, Task
 from seq2seq_kit.run_config import DataConfig
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -19,7 +22,6 @@ class Corpus:
     train: list[EncodedExample]
     dev: list[EncodedExample]
     dev_examples: list[Example]
-    too_long: int  # training examples left out
 
     def digest(self) -> str:
         """A fingerprint of the training data as ids: the same files and tokenizers give the same one."""
@@ -49,7 +51,10 @@ def load_corpus(config: DataConfig, task: Task, *, prepare: bool) -> Corpus:
             f"{' and '.join(config.train)}: none of the {len(encoded):,} training examples has at most "
             f"{config.max_length} tokens (data.max_length)"
         )
-    return Corpus(train, task.encode(dev_examples), dev_examples, len(encoded) - len(train))
+    if len(train) < len(encoded):
+        left_out, limit = len(encoded) - len(train), config.max_length
+        log.warning("left out %s training examples with more than %d tokens (data.max_length)", f"{left_out:,}", limit)
+    return Corpus(train, task.encode(dev_examples), dev_examples)
 
 
 def token_batches(examples: list[EncodedExample], batch_tokens: int, seed: int) -> TokenBatches:

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG
 
 
 def test_a_run_folder_and_a_summary(run_s2s, tiny_config: Path, tmp_path: Path) -> None:
@@ -70,10 +69,9 @@ def test_mistakes_are_sentences_and_exit_code_2(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]  # nothing was made
 
 
-def test_ctrl_c_exits_with_130_and_resume_goes_on(run_s2s, tiny_data: Path, tmp_path: Path) -> None:
-    config, run = tmp_path / "config.yaml", tmp_path / "run"
-    config.write_text(CONFIG % {"data": tiny_data})
-    command = ["train", str(config), "--out", str(run), "--set", "training.max_steps=1000000"]
+def test_ctrl_c_exits_with_130_and_resume_goes_on(run_s2s, tiny_config: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = ["train", str(tiny_config), "--out", str(run), "--set", "training.max_steps=1000000"]
     process = subprocess.Popen(
         [sys.executable, "-m", "seq2seq_kit", *command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

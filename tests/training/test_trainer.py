@@ -159,11 +159,11 @@ def test_validation_does_not_change_the_training(tiny: Tiny, tmp_path: Path) -> 
 
 
 def test_patience_stops_when_nothing_gets_better(tiny: Tiny, tmp_path: Path) -> None:
-    config = tiny(max_steps=1000, validate_every=2, patience=2, validation_metric="loss", learning_rate=1e-12)
-    # With a rate this small the loss stands still; the first validations differ in the last bits at most.
+    # With a rate this small the model stands still, and so does what it writes.
+    config = tiny(max_steps=1000, validate_every=2, patience=2, validation_metric="chrf", learning_rate=1e-12)
     summary = train(config, tmp_path / "run")
-    assert "no better loss in 2 validations" in summary.reason
-    assert summary.steps < 1000
+    assert "no better chrf in 2 validations" in summary.reason
+    assert (summary.steps, summary.best_step) == (6, 2)
 
 
 def test_max_minutes_counts_validation_and_ends_with_one(tiny: Tiny, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ class CountingConfig(ComponentConfig):
 
 
 class Counting(Callback):
-    seen: list[int] = []  # noqa: RUF012
+    seen: list[int] = []
 
     def __init__(self, config: CountingConfig) -> None:
         self.every = config.every
@@ -280,6 +280,16 @@ def test_bad_data_leaves_no_folder_behind(tiny_values: Values, tmp_path: Path) -
         with pytest.raises(DataError, match=message):
             train(make_config({**values, "data": {**values["data"], **data}}, [], "test"), tmp_path / "run")
         assert not (tmp_path / "run").exists()
+
+
+def test_sentences_above_the_limit_are_left_out_and_counted(
+    tiny_values: Values, tmp_path: Path, number_pairs: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    values = tiny_values(max_steps=1)
+    values["data"]["max_length"] = 3  # two words and EOS
+    train(make_config(values, [], "test"), tmp_path / "run")
+    long = sum(len(source.split()) > 2 for source, _ in number_pairs)
+    assert f"left out {long} training examples with more than 3 tokens" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_the_loss_is_a_mean_over_tokens_whatever_the_batches(tiny: Callable[...,
 
 def test_lower_is_better_for_the_loss_and_higher_for_scores(tiny: Callable[..., RunConfig], tiny_run: Path) -> None:
     task = load(tiny_run).task
-    corpus = Corpus([], [], [], 0)
+    corpus = Corpus([], [], [])
     by_loss = Validator(tiny(validation_metric="loss"), task, corpus, torch.device("cpu"))
     by_score = Validator(tiny(), task, corpus, torch.device("cpu"))
     assert by_score.metric in task.metrics()
