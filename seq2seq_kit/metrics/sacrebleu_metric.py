@@ -13,13 +13,16 @@ class SacreBLEUMetric(Metric):
     """Base of the metrics that sacreBLEU computes (Post 2018). A subclass makes ``scorer``."""
 
     scorer: Any
+    _signature = ""
 
     def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
         """The corpus score, 0 to 100. Outputs may have different numbers of references."""
         # sacreBLEU wants one list for the first reference of each output, one for the second, …; None: there is none.
         streams = [list(stream) for stream in zip_longest(*references)]
-        return float(self.scorer.corpus_score(list(outputs), streams).score)
+        score = float(self.scorer.corpus_score(list(outputs), streams).score)
+        self._signature = str(self.scorer.get_signature())
+        return score
 
     def signature(self) -> str:
         """sacreBLEU's signature; known once a score was computed, because it says how many references there were."""
-        return str(self.scorer.get_signature()) if self.scorer.num_refs else ""
+        return self._signature
