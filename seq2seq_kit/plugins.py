@@ -122,7 +122,7 @@ class Plugins:
 
 def cause(error: BaseException) -> str:
     """An exception in one line: its type and what it says."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return ": ".join([type(error).__name__, *([" ".join(str(error).split())] if str(error) else [])])
 
 
 def normalize(distribution: str) -> str:

@@ -50,11 +50,13 @@ class TrainingConfig(Config):
     batch_tokens: int = Field(default=4096, ge=1)
     """Padded tokens a batch, the longer side counted; examples of like length are batched together."""
     optimizer: Literal["adam", "adamw"] = "adam"
+    """Adam (Kingma and Ba 2015), or AdamW with decoupled weight decay (Loshchilov and Hutter 2019)."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """The peak learning rate, multiplied by ``schedule``."""
     betas: tuple[Beta, Beta] = (0.9, 0.98)
     """Decay of the running means of the gradient and of its square (Kingma and Ba 2015)."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """How strongly weights are drawn to zero."""
     schedule: component_field("schedule") = {"name": "constant"}  # type: ignore[valid-type]
     """Multiplies the learning rate at each step."""
     teacher_forcing: component_field("schedule") = {"name": "constant"}  # type: ignore[valid-type]

@@ -67,7 +67,7 @@ def _add_commands_of(provider: Provider, commands: TyperGroup) -> None:
     new = typer.main.get_group(own).commands
     for name in new:
         if name in commands.commands:
-            raise ValueError(f"its command {name!r} exists already")
+            raise ValueError(f"there is a command {name!r} already; none of its commands is added")
     commands.commands.update(new)
 
 
