@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -59,10 +61,10 @@ def ratio(rows: list[Row], case: str, ours: str, theirs: str) -> Ratio:
 
 def machine() -> str:
     """This machine in words."""
-    cpu = Path("/proc/cpuinfo").read_text().split("model name", 1)[1].split("\n", 1)[0].strip("\t: ")
-    cores = Path("/proc/cpuinfo").read_text().count("processor\t")
+    named = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    cpu = named[1] if named else platform.machine()
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
-    return f"{cores} cores of {cpu}, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
 
 
 def today() -> str:

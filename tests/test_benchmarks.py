@@ -1,0 +1,156 @@
+"""The benchmarks measure what they say: the rival loop finds what the engine finds, results keep their form."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from benchmarks import decode_characters, plain_loop
+from benchmarks.__main__ import QUESTIONS, main
+from benchmarks.decode_recurrent import random_model
+from benchmarks.support import harness, load, results, translation
+from seq2seq_kit import SearchOptions, search
+from seq2seq_kit.interfaces import Batch
+from seq2seq_kit.run_config import load_config
+
+CONFIGS = Path(translation.__file__).parents[1] / "configs"
+MODEL = {
+    "encoder": {"name": "gru", "embedding_size": 8, "size": 8},
+    "decoder": {"name": "lstm", "embedding_size": 8, "size": 8, "attention": "luong", "input_feeding": True},
+}
+WORKER = """
+from benchmarks.support.worker import serve
+class Counting:
+    def __init__(self): self.parts = {"half": 0.0}
+    def output(self): return [NUMBER]
+    def run(self): return NUMBER
+serve(lambda case: Counting(), ["pydantic"])
+"""
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+@pytest.mark.parametrize("limits", [{"max_length": 12}, {"min_length": 3, "max_length": 6}, {"max_length": 1}])
+def test_the_plain_loop_finds_what_the_engine_finds(beam_size: int, limits: dict[str, int]) -> None:
+    decoder, encoder = random_model(MODEL, 9)
+    source = torch.randint(4, 9, (16, 5))
+    options = SearchOptions(beam_size=beam_size, length_penalty=0.6, **limits)
+    with torch.inference_mode():
+        state = decoder.init_state(encoder(Batch(source, torch.ones_like(source, dtype=torch.bool))), 16)
+        loop = plain_loop.greedy if beam_size == 1 else plain_loop.beam
+        plain = loop(decoder.step, state, 16, options)
+        found = [nbest[0] for nbest in search(decoder.step, state, options)]
+    assert [tokens for tokens, _ in plain] == [hypothesis.tokens for hypothesis in found]
+    assert [log_prob for _, log_prob in plain] == pytest.approx([h.log_prob for h in found], abs=1e-4)
+    assert len({len(tokens) for tokens, _ in plain}) > 1 or limits["max_length"] == 1, "all outputs are of one length"
+
+
+def test_measuring_runs_a_process_a_system_and_compares_medians() -> None:
+    systems = {f"system {n}": [sys.executable, "-c", WORKER.replace("NUMBER", str(n))] for n in (1, 1000)}
+    options = harness.Options(rounds=3, seconds=0.01, patience=0, threads=1)
+    measured = harness.measure(systems, ["a", "b"], "units/s", options)
+    assert {(row.case, row.system) for row in measured.rows} == {(c, s) for c in "ab" for s in systems}
+    assert all(len(row.samples) == 3 and row.unit == "units/s" for row in measured.rows)
+    assert measured.outputs["b", "system 1000"] == [1000]
+    assert {"python", "pydantic"} <= set(measured.versions)
+    assert results.ratio(measured.rows, "a", "system 1000", "system 1").ratio > 10
+
+
+def test_a_system_that_dies_is_named() -> None:
+    with pytest.raises(RuntimeError, match="'broken' ended with exit code 3"):
+        harness.measure(
+            {"broken": [sys.executable, "-c", "raise SystemExit(3)"]}, ["a"], "x/s", harness.Options(rounds=1)
+        )
+
+
+def test_a_disturbed_sample_is_taken_again_while_there_is_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = iter([0.5, 0.5, 0.0])
+    monkeypatch.setattr(harness.ForeignLoad, "share", lambda self: next(shares, 0.0))
+    monkeypatch.setattr(harness, "wait_until_quiet", lambda limit, patience: 1.0)
+    system = {"one": [sys.executable, "-c", WORKER.replace("NUMBER", "1")]}
+    measured = harness.measure(system, ["a"], "units/s", harness.Options(rounds=1, seconds=0.01, patience=60))
+    assert measured.disturbed == 0
+    assert next(shares, None) is None, "the sample was not taken three times"
+
+    shares = iter([0.5])
+    measured = harness.measure(system, ["a"], "units/s", harness.Options(rounds=1, seconds=0.01, patience=0))
+    assert measured.disturbed == 1
+
+
+def test_foreign_load_is_what_others_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, own, clock = iter([100.0, 103.0]), iter([7.0, 9.0]), iter([0.0, 4.0])
+    monkeypatch.setattr(load, "busy_seconds", lambda: next(busy))
+    monkeypatch.setattr(load.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(load.os, "cpu_count", lambda: 2)
+    assert load.ForeignLoad(lambda: next(own)).share() == pytest.approx((3 - 2) / (4 * 2))
+
+
+def test_the_character_benchmark_in_small() -> None:
+    command = [sys.executable, "-m", "benchmarks.decode_characters"]
+    systems = {s: [*command, s] for s in (decode_characters.KIT, decode_characters.PLAIN)}
+    options = harness.Options(rounds=1, seconds=0.0, patience=0, threads=1)
+    measured = harness.measure(systems, [decode_characters.CASE], "characters/s", options)
+    kit, plain = (measured.outputs[decode_characters.CASE, s] for s in systems)
+    assert kit == plain
+    assert len(kit) == decode_characters.OUTPUT_LENGTH + 1
+    assert all(row.median > 0 for row in measured.rows)
+
+
+def _result(**changes: object) -> dict[str, object]:
+    row = {"case": "a", "system": "kit", "unit": "tokens/s", "samples": [1.0, 3.0, 2.0], "median": 2.0}
+    return {
+        "name": "example",
+        "date": "2026-01-31",
+        "machine": "2 cores",
+        "versions": {"torch": "2"},
+        "settings": {"threads": 2},
+        "rows": [row],
+        "ratios": [{"case": "a", "ours": "kit", "theirs": "loop", "ratio": 1.5}],
+    } | changes
+
+
+def test_a_result_survives_its_file_and_is_rendered(tmp_path: Path) -> None:
+    result = results.Result.model_validate(_result())
+    path = results.write(result, tmp_path)
+    assert path == tmp_path / "example.json"
+    assert results.read(path) == result
+    results.render_all(tmp_path, tmp_path / "RESULTS.md")
+    table = (tmp_path / "RESULTS.md").read_text()
+    assert "| a | kit | tokens/s | 2.0 | 3: 1.0 to 3.0 |" in table
+    assert "| a | kit | loop | **1.50** |" in table
+
+
+@pytest.mark.parametrize(
+    "changes", [{"rows": []}, {"date": "yesterday"}, {"machine": None}, {"speed": 3}, {"ratios": [{"case": "a"}]}]
+)
+def test_a_malformed_result_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        results.Result.model_validate(_result(**changes))
+
+
+def test_the_committed_results_are_valid_and_rendered(tmp_path: Path) -> None:
+    for path in results.RESULTS.glob("*.json"):
+        assert results.read(path).name == path.stem
+        assert path.stem in QUESTIONS
+    results.render_all(tables=tmp_path / "RESULTS.md")
+    assert results.TABLES.read_text(encoding="utf-8") == (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_training_configurations_are_valid(path: Path) -> None:
+    assert load_config(path).search.beam_size == 5
+
+
+def test_references_become_sacrebleus_streams() -> None:
+    assert translation._streams([["a", "b"], ["c"]]) == [["a", "c"], ["b", None]]
+
+
+def test_the_list_of_questions_and_an_unknown_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in QUESTIONS)
+    assert main(["decoed"]) == 2
+    assert "decode_recurrent" in capsys.readouterr().err
