@@ -108,9 +108,10 @@ def random_model(sections: dict[str, Any], vocabulary: int) -> tuple[Any, Any]:
     torch.manual_seed(1)
     config = ModelConfig.model_validate(sections)
     model = build_model(config, SourceSpec(vocabulary), TargetSpec(vocabulary)).eval()
+    decoder: Any = model.decoder
     with torch.no_grad():  # as sure of itself as a trained model: fresh weights give near-ties, which rounding decides
-        model.decoder.output_layer.weight.mul_(20)
-    return model.decoder, model.encoder
+        decoder.output_layer.weight.mul_(20)
+    return decoder, model.encoder
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def run(name: str, test: TestSet, options: Options) -> results.Result:
     streams = _streams(test.references)
     rows = []
     for unit, metric in {"BLEU": BLEU(lowercase=test.lowercase), "chrF": CHRF()}.items():
-        score = round(metric.corpus_score(outputs, streams).score, 2)
+        score = round(metric.corpus_score(outputs, streams).score, 2)  # type: ignore[arg-type]  # None is allowed
         rows.append(results.Row(case=test.name, system="kit", unit=unit, samples=[score], median=score))
         settings[f"{unit} signature"] = str(metric.get_signature())
     return results.Result(
