@@ -124,13 +124,11 @@ class Examples(Iterator[Example]):
                 if None in row:
                     self._uneven(lines - 1, row, streams)
                 try:
-                    example = self._example(lines, row)
+                    example = _checked(self._example(lines, row))
                 except MalformedLine as error:
                     self._malformed(error, lines)
                     continue
                 report.examples += 1
-                if self._reverse and example.target is not None:
-                    example.source, example.target = example.target, example.source
                 yield example
         if lines == 0:
             raise DataError(f"{report.name}: is empty: it holds no example")
@@ -142,17 +140,21 @@ class Examples(Iterator[Example]):
     def _example(self, number: int, row: tuple[bytes, ...]) -> Example:
         if len(row) == 2:
             texts = [_decode(raw, str(path)) for raw, path in zip(row, self._paths, strict=True)]
-            return _checked(Example(texts[0], texts[1], id=number))
+            return self._pair(texts, number)
         text = _decode(row[0])
         if not text.strip():
             raise MalformedLine("empty line", "is empty")
         if _format(self._paths[0]) == "jsonl":
-            return _checked(self._from_json(text, number))
+            return self._from_json(text, number)
         columns = text.split("\t")
         if len(columns) != 2:
             found = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
             raise MalformedLine(found, f"has {found}, must have 2: source TAB target")
-        return _checked(Example(columns[0], columns[1], id=number))
+        return self._pair(columns, number)
+
+    def _pair(self, texts: list[str], number: int) -> Example:
+        source, target = reversed(texts) if self._reverse else texts
+        return Example(source, target, id=number)
 
     def _from_json(self, text: str, number: int) -> Example:
         try:
