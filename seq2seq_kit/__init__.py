@@ -40,12 +40,15 @@ if TYPE_CHECKING:
         Tokenizer,
     )
     from seq2seq_kit.registry import build, register
+    from seq2seq_kit.training.callbacks import Callback
+    from seq2seq_kit.training.schedules import Schedule
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "Attention": "seq2seq_kit.interfaces",
     "Batch": "seq2seq_kit.interfaces",
+    "Callback": "seq2seq_kit.training.callbacks",
     "Component": "seq2seq_kit.components",
     "ComponentConfig": "seq2seq_kit.config",
     "ConfigError": "seq2seq_kit.errors",
@@ -64,6 +67,7 @@ _LAZY = {
     "Metric": "seq2seq_kit.interfaces",
     "Output": "seq2seq_kit.interfaces",
     "PluginError": "seq2seq_kit.errors",
+    "Schedule": "seq2seq_kit.training.schedules",
     "SearchOptions": "seq2seq_kit.decoding.options",
     "SourceSpec": "seq2seq_kit.interfaces",
     "StepOutput": "seq2seq_kit.interfaces",

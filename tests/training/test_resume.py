@@ -111,9 +111,11 @@ def kill(tiny_values: Callable[..., dict[str, Any]], folder: Path, where: str, c
     return folder / "run"
 
 
+# Saves in order: 1 last, 2 manifest, 3 log, 4 last (step 7), 5 best, 6 curves, 7 last (step 10), 8 last (step 14),
+# 9 best, 10 curves, 11 last (step 20): killed there, the best is of a step that the last state has not reached.
 @pytest.mark.parametrize(
     ("where", "count"),
-    [("step", 1), ("step", 12), ("step", 33), ("save", 9), ("save", 12), ("validation", 2)],
+    [("step", 1), ("step", 12), ("step", 33), ("save", 9), ("save", 11), ("validation", 2)],
 )
 def test_killed_and_resumed_equals_unbroken_bit_for_bit(
     tiny_values: Callable[..., dict[str, Any]], tmp_path: Path, reference: Path, where: str, count: int
