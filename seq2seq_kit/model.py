@@ -45,6 +45,9 @@ class Model(nn.Module):
 def build_model(config: ModelConfig, source: SourceSpec, target: TargetSpec) -> Model:
     """The model that a configuration names, with fresh parameters (seed torch for the same ones again).
 
+    The built-in components start as PyTorch's own layers do: embeddings from N(0, 1), padding 0; recurrent and linear
+    layers uniform within ± 1/√width. (With embeddings ten times smaller, recurrent models learn several times slower.)
+
     Raises:
         ConfigError: the components do not fit each other; the message says which sizes and what to do.
         PluginError: there is no such component.

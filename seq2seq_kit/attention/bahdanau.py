@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from seq2seq_kit.attention.functional import additive_scores, masked_softmax, real_states
 from seq2seq_kit.config import ComponentConfig
-from seq2seq_kit.initialisation import initialise
 from seq2seq_kit.interfaces import Attention, Memory, MemorySpec, TensorDict
 
 
@@ -34,7 +33,6 @@ class BahdanauAttention(Attention):
         self.query = nn.Linear(query_size, size, bias=False)
         self.key = nn.Linear(memory.size, size)
         self.energy = nn.Linear(size, 1, bias=False)
-        self.apply(initialise)
 
     def project(self, memory: Memory) -> TensorDict:
         values = real_states(memory)

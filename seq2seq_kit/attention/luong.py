@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from seq2seq_kit.attention.functional import additive_scores, masked_softmax, real_states
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.errors import ConfigError
-from seq2seq_kit.initialisation import initialise
 from seq2seq_kit.interfaces import Attention, Memory, MemorySpec, TensorDict
 
 
@@ -44,7 +43,6 @@ class LuongAttention(Attention):
         if self.score == "concat":
             self.query = nn.Linear(query_size, query_size, bias=False)
             self.energy = nn.Linear(query_size, 1, bias=False)
-        self.apply(initialise)
 
     def project(self, memory: Memory) -> TensorDict:
         values = real_states(memory)

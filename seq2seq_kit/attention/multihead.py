@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from seq2seq_kit.attention.functional import masked_softmax, real_states
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.errors import ConfigError
-from seq2seq_kit.initialisation import initialise
 from seq2seq_kit.interfaces import Attention, Memory, MemorySpec, TensorDict
 
 
@@ -43,7 +42,6 @@ class MultiheadAttention(Attention):
         self.value = nn.Linear(memory.size, size)
         self.out = nn.Linear(size, size)
         self.dropout = nn.Dropout(config.dropout)
-        self.apply(initialise)
 
     def project(self, memory: Memory) -> TensorDict:
         states = real_states(memory)

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from seq2seq_kit.attention.functional import masked_softmax, real_states
 from seq2seq_kit.config import ComponentConfig
-from seq2seq_kit.initialisation import initialise
 from seq2seq_kit.interfaces import Attention, Memory, MemorySpec, TensorDict
 
 
@@ -33,7 +32,6 @@ class ScaledDotAttention(Attention):
         self.query = nn.Linear(query_size, size)
         self.key = nn.Linear(memory.size, size)
         self.dropout = nn.Dropout(config.dropout)
-        self.apply(initialise)
 
     def project(self, memory: Memory) -> TensorDict:
         values = real_states(memory)

@@ -15,7 +15,6 @@ from seq2seq_kit.attention.none import NoAttentionConfig
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.decoders.bridge import Bridge, BridgeKind
 from seq2seq_kit.errors import ConfigError, UserError
-from seq2seq_kit.initialisation import initialise
 from seq2seq_kit.interfaces import (
     Attention,
     Decoder,
@@ -111,13 +110,13 @@ class RecurrentDecoder(Decoder):
         )
         self.bridge = Bridge(config.bridge, self.state_names, config.layers, config.size, memory)
         self.combine = nn.Linear(context_size + config.size, config.size, bias=False) if looks_up else None
-        # Tied, the output layer is the embedding's own parameter: under a second name it would be saved twice.
-        self.output_layer = None if config.tie_embeddings else nn.Linear(config.size, target.vocab_size)
-        self.output_bias = nn.Parameter(torch.zeros(target.vocab_size)) if config.tie_embeddings else None
+        self.output_layer: nn.Linear | None = None
+        if config.tie_embeddings:  # no second name for the parameter: it would be saved twice
+            self.output_bias = nn.Parameter(torch.zeros(target.vocab_size))
+            nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
+        else:
+            self.output_layer = nn.Linear(config.size, target.vocab_size)
         self.dropout = nn.Dropout(config.dropout)
-        for module in (self.embedding, self.network, self.bridge, self.combine, self.output_layer):
-            if module is not None:  # the attention has initialised itself
-                module.apply(initialise)
 
     def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:
         if memory is None and self.combine is not None:
@@ -134,13 +133,13 @@ class RecurrentDecoder(Decoder):
         return DecoderState(rows=rows, sentences=_with_prefix(projected))
 
     def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
-        embedded = self.dropout(self.embedding(tokens))  # [B, K, E]
+        embedded = self._embed(tokens)  # [B, K, E]
         hidden, weights, rows = self._advance(embedded, state.rows, _without_prefix(state.sentences))
         return StepOutput(self.output(hidden, None), self.score_kind, rows, attention=weights)
 
     def forward(self, prefix: Tensor, memory: Memory | None) -> DecoderOutput:
         state = self.init_state(memory, prefix.shape[0])
-        embedded = self.dropout(self.embedding(prefix))  # [B, T, E]
+        embedded = self._embed(prefix)  # [B, T, E]
         projected = _without_prefix(state.sentences)
         if self.config.query == "current" and not self.config.input_feeding and not self.attention.recurrent:
             return self._all_at_once(embedded, state.rows, projected)
@@ -156,6 +155,13 @@ class RecurrentDecoder(Decoder):
         if self.output_layer is None:
             return F.linear(hidden, self.embedding.weight, self.output_bias)
         return self.output_layer(hidden)
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """Embeddings of variance 1: tied ones are small for the output's sake (Vaswani et al. 2017, section 3.4)."""
+        embedded = self.embedding(tokens)
+        if self.config.tie_embeddings:
+            embedded = embedded * self.config.embedding_size**0.5
+        return self.dropout(embedded)
 
     def _all_at_once(self, embedded: Tensor, rows: TensorDict, projected: TensorDict) -> DecoderOutput:
         """Teacher forcing where the recurrence needs nothing of the attention: one call of the fused network."""

@@ -8,7 +8,6 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.errors import ConfigError
-from seq2seq_kit.initialisation import initialise
 from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, SourceSpec
 
 
@@ -83,7 +82,6 @@ class RecurrentEncoder(Encoder):
             bidirectional=config.bidirectional,
         )
         self.memory_spec = MemorySpec(config.size, {name: (config.layers, config.size) for name in self.state_names})
-        self.apply(initialise)
 
     def forward(self, batch: Batch) -> Memory:
         mask = batch.source_mask  # [B, S]

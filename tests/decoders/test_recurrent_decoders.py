@@ -188,9 +188,17 @@ def test_tied_embeddings_score_with_the_embedding_matrix() -> None:
     hidden = torch.randn(2, 3, 8)
     expected = hidden @ model.decoder.embedding.weight.T + model.decoder.output_bias
     torch.testing.assert_close(model.decoder.output(hidden, None), expected)
-    assert tiny_batch().target is not None
-    unrolled_scores = unroll(model.decoder, model.encoder(tiny_batch()), tiny_batch().target, TARGET.bos_id, 1.0)
-    torch.testing.assert_close(unrolled_scores, model(tiny_batch())[0], atol=1e-5, rtol=0)
+    batch = tiny_batch()
+    stepped = unroll(model.decoder, model.encoder(batch), batch.target, TARGET.bos_id, 1.0)
+    torch.testing.assert_close(stepped, model(batch)[0], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_tied_embeddings_start_at_the_scale_of_the_others_on_both_sides() -> None:
+    config = model_config("gru", {"name": "gru", "size": 64, "embedding_size": 64, "tie_embeddings": True}).decoder
+    decoder: Any = build("decoder", config, TARGET, MemorySpec(8)).eval()
+    assert 0.8 < decoder._embed(torch.arange(TARGET.vocab_size)).std() < 1.2
+    assert decoder.output(torch.randn(50, 1, 64), None).std() < 2
 
 
 class CoverageConfig(ComponentConfig):
@@ -206,7 +214,6 @@ class Coverage(Attention):
         super().__init__()
         self.context_size = memory.size
         self.key = nn.Linear(memory.size, query_size)
-        nn.init.constant_(self.key.bias, 0.123)
 
     def project(self, memory: Memory) -> TensorDict:
         return {"keys": self.key(memory.states), "values": memory.states, "real": memory.mask}
@@ -237,10 +244,3 @@ def test_a_recurrent_attention_of_a_stranger_travels_with_the_hypothesis(variant
         torch.testing.assert_close(state.rows["attention.coverage"], seen)
     found = search(model.decoder.step, first, SearchOptions(beam_size=3, max_length=5, attention=True))
     assert found[0][0].attention.shape[1] == 6
-
-
-def test_a_strangers_attention_keeps_its_own_initialisation() -> None:
-    register(Component("attention", "coverage", Coverage, CoverageConfig))
-    config = model_config("gru", {"name": "gru", "attention": "coverage"}).decoder
-    decoder = build("decoder", config, TARGET, MemorySpec(8))
-    assert (decoder.attention.key.bias == 0.123).all()
