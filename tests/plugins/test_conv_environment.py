@@ -4,13 +4,10 @@ to train it, checkpoint it and decode it in C++."""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+from support.environment import Environment
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "seq2seq-kit-conv"
 
@@ -25,38 +22,10 @@ search: {beam_size: 3, max_length: 20}
 """
 
 
-class Environment:
-    """A virtual environment that sees this one's packages, and into which a plugin can be installed."""
-
-    def __init__(self, folder: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-        self.python = folder / "bin" / "python"
-        [site_packages] = (folder / "lib").glob("python*/site-packages")
-        parent = sysconfig.get_paths()["purelib"]
-        (site_packages / "parent.pth").write_text(f"import site; site.addsitedir({parent!r})\n", encoding="utf-8")
-
-    def run(self, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        """Run ``python ARGUMENTS`` in the environment."""
-        env = {**os.environ, "S2S_PLUGINS_STRICT": "1"}
-        command = [str(self.python), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, encoding="utf-8", env=env, timeout=240, **options)  # type: ignore[call-overload, no-any-return]
-
-    def s2s(self, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        return self.run("-m", "seq2seq_kit", *arguments, **options)
-
-    def pip(self, *arguments: object) -> None:
-        command = [sys.executable, "-m", "pip", "--python", self.python, "--disable-pip-version-check", *arguments]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-    def install(self) -> None:
-        self.pip("install", "--no-deps", "--no-build-isolation", "--no-index", PLUGIN)
-
-
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     environment = Environment(tmp_path_factory.mktemp("environment"))
-    environment.install()
+    environment.install(PLUGIN)
     return environment
 
 
@@ -112,4 +81,4 @@ def test_uninstalled_its_run_says_what_is_missing_and_what_to_type(environment: 
         done = environment.s2s("train", run.parent / "conv.yaml", "--out", run.parent / "new")
         assert done.returncode == 2 and "unknown encoder 'conv'" in done.stderr
     finally:
-        environment.install()
+        environment.install(PLUGIN)
