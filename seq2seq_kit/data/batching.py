@@ -23,24 +23,29 @@ class TokenBatches:
     """
 
     def __init__(self, lengths: Sequence[tuple[int, int]], batch_tokens: int, seed: int) -> None:
-        self._longer = np.array([max(pair) for pair in lengths], dtype=np.int64)
+        self._lengths = np.array(lengths, dtype=np.int64).reshape(-1, 2)
         self._batch_tokens = batch_tokens
         self._seed = seed
 
     def batches(self, epoch: int) -> list[list[int]]:
         """The batches of an epoch (counted from 0), in order: lists of indexes into ``lengths``."""
         generator = np.random.default_rng([self._seed, epoch])
-        order = generator.permutation(len(self._longer))
-        order = order[np.argsort(self._longer[order], kind="stable")]  # by length; within one length, at random
+        order = generator.permutation(len(self._lengths))
+        source, target = self._lengths[order].T
+        # By source, so that most batches have sources of one length (a recurrent encoder is then much faster), and within
+        # that by target, up and down in turn, so that neighbours differ little; what is equal stays at random.
+        order = order[np.lexsort([np.where(source % 2, target, -target), source])]
         batches = self._cut(order.tolist())
         return [batches[i] for i in generator.permutation(len(batches))]
 
     def _cut(self, order: list[int]) -> list[list[int]]:
         """Cut a list of examples, sorted by length, into batches as large as allowed."""
         batches: list[list[int]] = []
-        for index, length in zip(order, self._longer[order].tolist(), strict=True):
-            # The list is sorted: the newest example is the longest of its batch.
-            if not batches or (len(batches[-1]) + 1) * length > self._batch_tokens:
+        longest = 0
+        for index, length in zip(order, self._lengths[order].max(1, initial=0).tolist(), strict=True):
+            longest = max(longest, length)
+            if not batches or (len(batches[-1]) + 1) * longest > self._batch_tokens:
                 batches.append([])
+                longest = length
             batches[-1].append(index)
         return batches
