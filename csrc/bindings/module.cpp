@@ -4,12 +4,17 @@
 #include <pybind11/stl.h>
 #include <torch/csrc/utils/pybind.h>
 
+#include <chrono>
+#include <functional>
+#include <vector>
+
 #include "bindings/python_step.h"
 #include "seq2seq_kit/abi.h"
 #include "seq2seq_kit/errors.h"
 #include "seq2seq_kit/search_options.h"
 #include "torch/python_step_model.h"
 #include "torch/search.h"
+#include "torch/table_step_model.h"
 
 namespace py = pybind11;
 
@@ -32,20 +37,47 @@ py::list to_python(const SearchResult& result) {
   return sentences;
 }
 
-py::list search_python(const py::object& step, const py::object& state, const SearchOptions& options,
-                       const std::vector<int64_t>& source_lengths, bool select_on_device) {
+/// Lets Python handle signals that have arrived (Ctrl-C). Not at every step of a fast model: the GIL may be in demand.
+class SignalCheck {
+ public:
+  void operator()() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < std::chrono::milliseconds(20)) return;
+    last_ = now;
+    py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+/// Runs a search without the GIL and without autograd.
+py::list run(StepModel& model, const SearchOptions& options, const std::vector<int64_t>& source_lengths,
+             bool select_on_device) {
   options.validate();
   std::vector<int64_t> limits;
   for (const int64_t length : source_lengths) limits.push_back(options.limit(length));
-  const PythonStep python_step(step);
-  PythonStepModel model(std::cref(python_step), read_state(state));
   SearchResult result;
   {
     py::gil_scoped_release released;
     c10::InferenceMode inference;
-    result = search(model, options, limits, select_on_device);
+    result = search(model, options, limits, SignalCheck(), select_on_device);
   }
   return to_python(result);
+}
+
+py::list search_python(const py::object& step, const py::object& state, const SearchOptions& options,
+                       const std::vector<int64_t>& source_lengths, bool select_on_device) {
+  const PythonStep python_step(step);
+  PythonStepModel model(std::cref(python_step), read_state(state));
+  return run(model, options, source_lengths, select_on_device);
+}
+
+py::list search_table(const at::Tensor& table, const py::object& kind, const SearchOptions& options,
+                      const std::vector<int64_t>& source_lengths, bool select_on_device) {
+  TableStepModel model(table, read_kind(kind));
+  return run(model, options, source_lengths, select_on_device);
 }
 
 }  // namespace
@@ -84,6 +116,8 @@ PYBIND11_MODULE(_native, module) {
       .def_readwrite("attention", &SearchOptions::attention)
       .def("validate", &SearchOptions::validate);
 
-  module.def("search", &search_python, py::arg("step"), py::arg("state"), py::arg("options"),
+  module.def("search", &search_python, py::arg("step"), py::arg("state"), py::arg("options"), py::arg("source_lengths"),
+             py::arg("select_on_device") = false);
+  module.def("search_table", &search_table, py::arg("table"), py::arg("kind"), py::arg("options"),
              py::arg("source_lengths"), py::arg("select_on_device") = false);
 }

@@ -39,17 +39,17 @@ py::dict to_dict(const NamedTensors& tensors) {
   return dict;
 }
 
+}  // namespace
+
 ScoreKind read_kind(const py::handle& kind) {
   if (py::isinstance<py::str>(kind)) {
     const auto name = kind.cast<std::string>();
     if (name == "logits") return ScoreKind::logits;
     if (name == "log_probs") return ScoreKind::log_probs;
   }
-  throw SearchError("the step's kind of scores is " + py::repr(kind).cast<std::string>() +
+  throw SearchError("the kind of scores is " + py::repr(kind).cast<std::string>() +
                     ", expected 'logits' or 'log_probs'");
 }
-
-}  // namespace
 
 DecoderState read_state(const py::object& state) {
   return {read_tensors("state.rows", state.attr("rows")), read_tensors("state.history", state.attr("history")),
@@ -62,11 +62,11 @@ PythonStep::PythonStep(py::object step) : step_(std::move(step)) {
   step_output_ = interfaces.attr("StepOutput");
 }
 
-StepOutput PythonStep::operator()(const at::Tensor& tokens, const at::Tensor& position, const DecoderState& state) const {
+StepOutput PythonStep::operator()(const at::Tensor& tokens, const at::Tensor& position,
+                                  const DecoderState& state) const {
   py::gil_scoped_acquire gil;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  const py::object output = step_(
-      tokens, position, decoder_state_(to_dict(state.rows), to_dict(state.history), to_dict(state.sentences)));
+  const py::object output =
+      step_(tokens, position, decoder_state_(to_dict(state.rows), to_dict(state.history), to_dict(state.sentences)));
 
   if (THPVariable_Check(output.ptr())) return {{read_tensor("scores", output), ScoreKind::logits, {}}, {}, {}};
   if (!py::isinstance(output, step_output_)) {

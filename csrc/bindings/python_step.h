@@ -10,8 +10,11 @@ namespace seq2seq_kit {
 /// The tensors of a `seq2seq_kit.interfaces.DecoderState`. The GIL is held by the caller.
 DecoderState read_state(const pybind11::object& state);
 
-/// Calls a Python step; takes the GIL for the call alone. An exception raised in it passes through as it is, and so does
-/// a signal that arrived since the last step (Ctrl-C). Made and destroyed with the GIL held.
+/// "logits" or "log_probs". The GIL is held by the caller.
+ScoreKind read_kind(const pybind11::handle& kind);
+
+/// Calls a Python step; takes the GIL for the call alone. An exception raised in it passes through as it is. Made and
+/// destroyed with the GIL held.
 class PythonStep {
  public:
   explicit PythonStep(pybind11::object step);

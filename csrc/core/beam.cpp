@@ -40,7 +40,8 @@ void Beam::advance(std::span<const Candidate> candidates, int64_t first_row) {
 bool Beam::done() const {
   if (sums_.empty() || wanted() == 0) return true;
   if (static_cast<int64_t>(finished_.size()) < options_->n_best) return false;
-  // Log-probabilities only fall, so no continuation of the best live sum can score above that sum at the greatest length.
+  // Log-probabilities only fall, so no continuation of the best live sum can score above that sum at the greatest
+  // length.
   const int64_t longest = options_->eos_ids.empty() ? limit_ : limit_ + 1;
   return score(sums_.front(), longest) <= finished_[options_->n_best - 1].score;
 }
@@ -58,9 +59,7 @@ double Beam::score(float sum, int64_t length) const {
   return static_cast<double>(sum) / std::pow(static_cast<double>(length), options_->length_penalty);
 }
 
-bool Beam::ends(int64_t token) const {
-  return options_->eos_ids.empty() ? length_ == limit_ : options_->is_eos(token);
-}
+bool Beam::ends(int64_t token) const { return options_->eos_ids.empty() ? length_ == limit_ : options_->is_eos(token); }
 
 Hypothesis Beam::materialise(const Finished& finished) const {
   Hypothesis hypothesis;

@@ -32,7 +32,10 @@ Enum parse(const char* field, std::string_view name, const std::string_view (&na
   const auto found = std::find(std::begin(names), std::end(names), name);
   if (found != std::end(names)) return static_cast<Enum>(found - std::begin(names));
   std::string known;
-  for (const auto& each : names) known += (known.empty() ? "'" : ", '") + std::string(each) + "'";
+  for (const auto& each : names) {
+    known += known.empty() ? "'" : ", '";
+    known.append(each).append("'");
+  }
   throw SearchError(std::string("search option ") + field + " = '" + std::string(name) + "': must be one of " + known);
 }
 
@@ -49,7 +52,8 @@ void SearchOptions::validate() const {
   constexpr int64_t kMaxLength = 1 << 30;
   require(beam_size >= 1 && beam_size <= kMaxBeam, "beam_size", beam_size, "between 1 and " + number(kMaxBeam));
   require(n_best >= 1 && n_best <= beam_size, "n_best", n_best, "between 1 and beam_size = " + number(beam_size));
-  require(std::isfinite(length_penalty) && length_penalty >= 0, "length_penalty", length_penalty, "finite and at least 0");
+  require(std::isfinite(length_penalty) && length_penalty >= 0, "length_penalty", length_penalty,
+          "finite and at least 0");
   require(max_length >= 1 && max_length <= kMaxLength, "max_length", max_length, "between 1 and " + number(kMaxLength));
   require(min_length >= 0 && min_length <= max_length, "min_length", min_length,
           "between 0 and max_length = " + number(max_length));

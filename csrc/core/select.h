@@ -11,13 +11,13 @@ namespace seq2seq_kit {
 
 /// One sentence's part of a step.
 struct SelectionTask {
-  const float* scores;            // [live slots, vocab]: logits, or log-probabilities
+  const float* scores;  // [live slots, vocab]: logits, or log-probabilities
   int64_t vocab;
-  std::span<const float> sums;    // [live slots]
-  int64_t wanted;                 // how many candidates to return at most
+  std::span<const float> sums;  // [live slots]
+  int64_t wanted;               // how many candidates to return at most
   Allowed allowed;
-  std::span<const int64_t> eos;   // ascending
-  bool normalise;                 // scores are logits: take their log-softmax
+  std::span<const int64_t> eos;  // ascending
+  bool normalise;                // scores are logits: take their log-softmax
 };
 
 /// Finds the best candidates in one or two passes over each row, never sorting it. Keeps its buffers between calls.

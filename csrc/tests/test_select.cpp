@@ -103,7 +103,7 @@ void test_select() {
     for (int64_t token = 0; token < vocab; ++token) {
       if (uniform(0, 40) == 0) eos.push_back(token);
     }
-    const SelectionTask task{scores.data(), vocab, sums, uniform(1, 12), static_cast<Allowed>(uniform(0, 2)), eos,
+    const SelectionTask task{scores.data(),     vocab, sums, uniform(1, 12), static_cast<Allowed>(uniform(0, 2)), eos,
                              uniform(0, 1) == 1};
     CHECK(selector.select(task));
     const auto expected = by_sorting(task);

@@ -6,6 +6,7 @@
 #include <bit>
 #include <limits>
 
+#include "seq2seq_kit/errors.h"
 #include "torch/tensors.h"
 
 namespace seq2seq_kit {
@@ -76,23 +77,27 @@ Candidates CandidateFinder::find_on_device(const StepScores& step, const std::ve
     wanted = std::max(wanted, beams[b]->wanted());
   }
   wanted = std::min(wanted, width * vocab);
+  if (width * vocab > 0xffffffff) throw SearchError("more than 2**32 candidates a sentence");
   const at::Tensor sums = sums_on_cpu.to(device).unsqueeze(-1);  // [B, K, 1]
   const at::Tensor allowed = allowed_on_cpu.to(device);
   const at::Tensor live = sums != impossible;
 
   at::Tensor eos = at::zeros({vocab}, at::TensorOptions(at::kBool).device(device));
   if (!eos_.empty()) eos.index_fill_(0, to_tensor(eos_, device), true);
-  const at::Tensor forbidden = at::logical_or(at::logical_and(allowed == static_cast<int64_t>(Allowed::all_but_eos), eos),
-                                              at::logical_and(allowed == static_cast<int64_t>(Allowed::only_eos), ~eos));
+  const at::Tensor forbidden =
+      at::logical_or(at::logical_and(allowed == static_cast<int64_t>(Allowed::all_but_eos), eos),
+                     at::logical_and(allowed == static_cast<int64_t>(Allowed::only_eos), ~eos));
 
   const at::Tensor log_probs = step.kind == ScoreKind::logits ? log_softmax(scores) : scores;
   const at::Tensor bad = at::logical_or(at::isnan(log_probs), log_probs == std::numeric_limits<float>::infinity());
   const at::Tensor invalid = at::logical_and(bad, live).reshape({batch, -1}).any(1);  // [B]
 
   // Keys that no two candidates share: the sum's bits above, the inverted place (slot * V + token) below.
-  const at::Tensor sum = at::masked_fill(sums + log_probs, at::logical_or(forbidden, at::logical_or(bad, ~live)), impossible);
+  const at::Tensor sum =
+      at::masked_fill(sums + log_probs, at::logical_or(forbidden, at::logical_or(bad, ~live)), impossible);
   const at::Tensor place = at::arange(width * vocab, at::TensorOptions(at::kLong).device(device));
-  const at::Tensor keys = ordered_bits(sum.contiguous()).reshape({batch, -1}) * (int64_t{1} << 32) + (0xffffffff - place);
+  const at::Tensor keys =
+      ordered_bits(sum.contiguous()).reshape({batch, -1}) * (int64_t{1} << 32) + (0xffffffff - place);
   const at::Tensor best = std::get<0>(at::topk(keys, wanted, 1));  // [B, k], descending
 
   const at::Tensor best_place = 0xffffffff - at::bitwise_and(best, 0xffffffff);

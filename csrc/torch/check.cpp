@@ -22,7 +22,8 @@ void check_device(const std::string& what, const at::Tensor& tensor, at::Device 
 
 void check_shape(const std::string& what, const at::Tensor& tensor, at::IntArrayRef expected, const char* names) {
   if (tensor.sizes() == expected) return;
-  throw SearchError(what + " has shape " + to_string(tensor.sizes()) + ", expected " + to_string(expected) + " = " + names);
+  throw SearchError(what + " has shape " + to_string(tensor.sizes()) + ", expected " + to_string(expected) + " = " +
+                    names);
 }
 
 void check_leading(const std::string& what, const at::Tensor& tensor, const std::vector<int64_t>& expected,
@@ -92,15 +93,16 @@ void check_scores(const StepScores& output, int64_t batch, int64_t beams, at::De
     throw SearchError("the step's scores have dtype " + describe(scores.scalar_type()) + ", expected a floating type");
   }
   if (scores.dim() != 3) {
-    throw SearchError("the step's scores have shape " + to_string(scores.sizes()) + ", expected [B, K, V] with B = " +
-                      std::to_string(batch) + " and K = " + std::to_string(beams));
+    throw SearchError("the step's scores have shape " + to_string(scores.sizes()) +
+                      ", expected [B, K, V] with B = " + std::to_string(batch) + " and K = " + std::to_string(beams));
   }
   check_leading("the step's scores tensor", scores, {batch, beams}, "[B, K, V]");
   if (scores.size(2) < 1) throw SearchError("the step's scores have no token: shape " + to_string(scores.sizes()));
   check_device("the step's scores tensor", scores, device);
   if (output.attention.defined()) {
     if (output.attention.dim() != 3) {
-      throw SearchError("the step's attention has shape " + to_string(output.attention.sizes()) + ", expected [B, K, S]");
+      throw SearchError("the step's attention has shape " + to_string(output.attention.sizes()) +
+                        ", expected [B, K, S]");
     }
     check_leading("the step's attention", output.attention, {batch, beams}, "[B, K, S]");
   }

@@ -23,11 +23,12 @@ struct StepOutput {
   NamedTensors new_history;
 };
 
-/// Drives a step written in Python (or any callable) and keeps its state for it. The callable is all it knows of Python:
-/// the bindings take the GIL in it, and nowhere else.
+/// Drives a step written in Python (or any callable) and keeps its state for it. The callable is all it knows of
+/// Python: the bindings take the GIL in it, and nowhere else.
 class PythonStepModel : public StepModel {
  public:
-  using Step = std::function<StepOutput(const at::Tensor& tokens, const at::Tensor& position, const DecoderState& state)>;
+  using Step =
+      std::function<StepOutput(const at::Tensor& tokens, const at::Tensor& position, const DecoderState& state)>;
 
   PythonStepModel(Step step, DecoderState state);
 

@@ -74,7 +74,7 @@ Layout next_layout(const std::vector<const Beam*>& beams) {
 }  // namespace
 
 SearchResult search(StepModel& model, const SearchOptions& options, const std::vector<int64_t>& limits,
-                    bool select_on_device) {
+                    const std::function<void()>& before_step, bool select_on_device) {
   options.validate();
   const auto batch = static_cast<int64_t>(limits.size());
   std::vector<Beam> all;
@@ -89,6 +89,7 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
 
   model.init(batch, options.beam_size);
   for (int64_t position = 0; !active.empty(); ++position) {
+    before_step();
     const auto rows = static_cast<int64_t>(active.size());
     const StepScores step = model.step(to_tensor(tokens, model.device()).view({rows, width}),
                                        at::full({rows}, position, at::TensorOptions(at::kLong).device(model.device())));

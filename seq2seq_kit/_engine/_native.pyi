@@ -2,7 +2,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from seq2seq_kit.interfaces import DecoderState, StepOutput
+from seq2seq_kit.interfaces import DecoderState, ScoreKind, StepOutput
 
 ABI: int
 
@@ -22,10 +22,19 @@ class SearchOptions:
     def __init__(self) -> None: ...
     def validate(self) -> None: ...
 
+_Fields = tuple[list[int], float, float, list[float], Tensor | None]  # of seq2seq_kit.decoding.hypothesis.Hypothesis
+
 def search(
     step: Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor],
     state: DecoderState,
     options: SearchOptions,
     source_lengths: Sequence[int],
     select_on_device: bool = False,
-) -> list[list[tuple[list[int], float, float, list[float], Tensor | None]]]: ...
+) -> list[list[_Fields]]: ...
+def search_table(
+    table: Tensor,
+    kind: ScoreKind,
+    options: SearchOptions,
+    source_lengths: Sequence[int],
+    select_on_device: bool = False,
+) -> list[list[_Fields]]: ...

@@ -86,7 +86,7 @@ WRONG = {
     "scores: NaN": (change(scores=put(float("nan"))), "sentence 1, step 0: the step's scores contain NaN"),
     "scores: +inf": (change(scores=put(float("inf"))), "sentence 1, step 0: the step's scores contain NaN or .inf"),
     "scores: positive": (change(kind="log_probs", scores=put(2.5)), "sentence 1, step 0: .* 2.5.* above 0"),
-    "kind": (change(kind="probs"), "kind of scores is 'probs', expected 'logits' or 'log_probs'"),
+    "kind": (change(kind="probs"), "the kind of scores is 'probs', expected 'logits' or 'log_probs'"),
     "rows: a list": (change(rows=[]), "the step's rows is a list, expected a dict of tensors"),
     "rows: another name": (change(rows=lambda r: {"c": r["h"]}), "rows 'c', but the decoder state has 'h'"),
     "rows: one too many": (change(rows=lambda r: {**r, "c": r["h"]}), "rows 'h', 'c', but the decoder state has 'h'"),
@@ -144,17 +144,25 @@ def test_a_step_that_is_no_function() -> None:
         search(3, batch_size=1)  # type: ignore[arg-type]
 
 
-def test_ctrl_c_ends_a_search() -> None:
-    """SIGINT in a long search becomes KeyboardInterrupt at the next step, though no Python of ours runs then."""
-    program = """
+SEARCHES = {
+    "a Python step": "search(lambda *_: scores, batch_size=1, options=options)",
+    "a native step": "_engine.search_table(scores, 'logits', _native(options), [0])",
+}
+
+
+@pytest.mark.parametrize("call", SEARCHES)
+def test_ctrl_c_ends_a_search(call: str) -> None:
+    """SIGINT becomes KeyboardInterrupt within the step it arrives in, also where no Python runs at all."""
+    program = f"""
 import torch
-from seq2seq_kit.decoding.search import search
-from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit import _engine
+from seq2seq_kit.decoding.search import SearchOptions, _native, search
 scores = torch.zeros(1, 1, 5)
 scores[..., 3] = 50.0
+options = SearchOptions(1, max_length=100_000_000)
 print("searching", flush=True)
 try:
-    search(lambda *_: scores, batch_size=1, options=SearchOptions(1, max_length=100_000_000))
+    {SEARCHES[call]}
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
@@ -162,8 +170,11 @@ except KeyboardInterrupt:
     assert process.stdout is not None
     assert process.stdout.readline() == "searching\n"
     time.sleep(0.5)
+    sent = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30)[0] == "interrupted\n"
+    assert process.stdout.readline() == "interrupted\n"
+    assert time.monotonic() - sent < 10  # not at the end of the search
+    process.communicate(timeout=60)
 
 
 def test_threads_search_at_once() -> None:

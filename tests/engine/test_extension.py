@@ -65,6 +65,7 @@ def test_stub_declares_what_the_extension_has() -> None:
     members = {name for name in dir(_native.SearchOptions) if not name.startswith("_")}
     block = stub[stub.index("class SearchOptions") : stub.index("def search")]
     assert members == set(re.findall(r"^    (?:def )?([a-z]\w*)", block, re.MULTILINE)) - {"def"}
-    parameters = re.findall(r"(\w+): ", inspect.getdoc(_native.search) or "")
-    declared = stub[stub.index("def search") :]
-    assert parameters == re.findall(r"^    (\w+): ", declared, re.MULTILINE)
+    for function in ("search", "search_table"):
+        parameters = re.findall(r"(\w+): ", inspect.getdoc(getattr(_native, function)) or "")
+        declared = stub[stub.index(f"def {function}(") :]
+        assert parameters == re.findall(r"^    (\w+): ", declared[: declared.index(")")], re.MULTILINE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 
 import torch
 from hypothesis import given, settings
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from strategies import search_options, table_steps
 from table_step import TableStep
 
+from seq2seq_kit import _engine
+from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.options import SearchOptions
-from seq2seq_kit.decoding.search import search
+from seq2seq_kit.decoding.search import _native, search
 from seq2seq_kit.testing.reference_search import reference_search
 
 
@@ -34,6 +37,27 @@ def test_engine_equals_reference(data: st.DataObject) -> None:
             assert (hypothesis.attention is not None) == options.attention
             if hypothesis.attention is not None:
                 assert hypothesis.attention.tolist() == step.attention(b, hypothesis.tokens)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_native_model_is_searched_by_the_same_loop(data: st.DataObject) -> None:
+    """The search never asks what kind of model it drives: here one without any Python."""
+    step = data.draw(table_steps())
+    batch, size, vocab = step.table.shape
+    options = data.draw(search_options(vocab))
+    lengths = data.draw(st.lists(st.integers(0, 12), min_size=batch, max_size=batch))
+
+    def score(sentence: int, prefix: list[int]) -> torch.Tensor:
+        hashed = 0
+        for token in prefix:
+            hashed = (hashed * 5 + token + 1) % size
+        return step.table[sentence, hashed]
+
+    found = _engine.search_table(step.table, step.kind, _native(options), lengths)
+    for b in range(batch):
+        expected = reference_search(partial(score, b), options, kind=step.kind, source_length=lengths[b])
+        assert [Hypothesis(*fields) for fields in found[b]] == expected
 
 
 @settings(max_examples=100, deadline=None)

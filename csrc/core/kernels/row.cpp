@@ -23,9 +23,9 @@ constexpr int64_t kLanes = 16;  // partial sums: a vector of AVX-512, two of AVX
 /// exp(x) for x <= 0, to about one unit in the last place; written so that a compiler can vectorise it.
 /// exp(x) = 2^n * exp(r), with n = round(x / ln 2) and exp(r) the polynomial of Cephes' expf.
 INLINE float exp_of_negative(float x) {
-  constexpr float kLowest = -87.0f;             // below, the result counts as exp(-87) = 1.6e-38: nothing beside a sum >= 1
-  constexpr float kToInteger = 12582912.0f;     // 1.5 * 2^23: adding it rounds to an integer
-  constexpr float kLn2High = 0.693359375f;      // exact in few bits, so that n * kLn2High is exact
+  constexpr float kLowest = -87.0f;  // below, the result counts as exp(-87) = 1.6e-38: nothing beside a sum >= 1
+  constexpr float kToInteger = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  constexpr float kLn2High = 0.693359375f;   // exact in few bits, so that n * kLn2High is exact
   constexpr float kLn2Low = -2.12194440e-4f;
   x = x < kLowest ? kLowest : x;
   const float n = (x * 1.44269504f + kToInteger) - kToInteger;

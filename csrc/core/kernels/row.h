@@ -1,5 +1,5 @@
-// Passes over one row of scores. Raw pointers, no allocation; compiled for several instruction sets, chosen at run time,
-// with the same result on each of them: the order of every sum is fixed, and nothing is contracted.
+// Passes over one row of scores. Raw pointers, no allocation; compiled for several instruction sets, chosen at run
+// time, with the same result on each of them: the order of every sum is fixed, and nothing is contracted.
 #pragma once
 
 #include <cstdint>

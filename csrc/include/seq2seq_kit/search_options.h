@@ -12,8 +12,8 @@ enum class Semantics { kit };
 /// `reference`: ATen's log-softmax in float32, then float32 adds. `fast`: fused kernels, equal but for last bits.
 enum class Numerics { reference, fast };
 
-/// How to search. The fields, their defaults and their meaning are those of `seq2seq_kit.decoding.options.SearchOptions`,
-/// where they are documented.
+/// How to search. The fields, their defaults and their meaning are those of
+/// `seq2seq_kit.decoding.options.SearchOptions`, where they are documented.
 struct SearchOptions {
   int64_t beam_size = 5;
   int64_t n_best = 1;

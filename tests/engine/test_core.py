@@ -1,0 +1,28 @@
+"""The native tests of the torch-free core, under the address and undefined-behaviour sanitizers (`make sanitize`)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+@pytest.mark.skipif(shutil.which("cmake", path=PATH) is None, reason="needs CMake")
+@pytest.mark.skipif(shutil.which("c++", path=PATH) is None, reason="needs a C++ compiler")
+def test_native_tests_pass_under_sanitizers(tmp_path: Path) -> None:
+    for command in (
+        ["cmake", "-S", ROOT, "-B", tmp_path]
+        + ["-DSEQ2SEQ_KIT_EXTENSION=OFF", "-DSEQ2SEQ_KIT_TESTS=ON", "-DSEQ2SEQ_KIT_SANITIZE=ON"],
+        ["cmake", "--build", tmp_path, "--parallel", "2"],
+        ["ctest", "--test-dir", tmp_path, "--output-on-failure"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=250, env={**os.environ, "PATH": PATH})
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "100% tests passed" in done.stdout
