@@ -33,6 +33,7 @@ lint: $(VENV)/linters ## check style, types and the format of the C++ code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@for source in plugins/*/src; do MYPYPATH=$$source $(BIN)/mypy $$source || exit 1; done
 	$(BIN)/clang-format --dry-run --Werror $$(find csrc -name '*.h' -o -name '*.cpp')
 
 bench: $(VENV)/built ## run a benchmark: NAME=…

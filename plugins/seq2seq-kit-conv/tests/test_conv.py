@@ -142,6 +142,18 @@ def test_the_engine_decodes_it_and_its_scores_are_those_of_forward(beam_size: in
                 assert hypothesis.score == pytest.approx(float(expected), abs=1e-4)
 
 
+def test_a_sentence_is_decoded_alike_alone_and_in_a_padded_batch() -> None:
+    encoder, decoder, lengths = make_encoder(), make_decoder(), [5, 2, 7, 1]
+    batch, options = make_batch(lengths, width=9), SearchOptions(beam_size=3, n_best=3, max_length=8)
+    with torch.inference_mode():
+        together = search(decoder.step, decoder.init_state(encoder(batch), 4), options)
+        for b, length in enumerate(lengths):
+            one = encoder(Batch(batch.source[b : b + 1, :length], batch.source_mask[b : b + 1, :length]))
+            [alone] = search(decoder.step, decoder.init_state(one, 1), options)
+            assert [h.tokens for h in alone] == [h.tokens for h in together[b]]
+            assert [h.score for h in alone] == pytest.approx([h.score for h in together[b]], abs=1e-5)
+
+
 def test_refusals_say_why() -> None:
     with pytest.raises(ConfigError, match="needs an encoder"):
         ConvDecoder(ConvDecoderConfig(), TARGET, None)
