@@ -121,5 +121,8 @@ def _plugins_in(error: BaseException) -> list[str]:
     """The plugins whose code an exception came through."""
     modules = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)}
     packages = {module.partition(".")[0] for module in modules}
-    found = load_plugins()
+    try:
+        found = load_plugins()
+    except Exception:  # the very error that is to be explained
+        return []
     return [f"of {p}" for p in found.providers if p.distribution != BUILTIN and found.package(p) in packages]
