@@ -17,9 +17,9 @@ PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH",
 @pytest.mark.skipif(shutil.which("cmake", path=PATH) is None, reason="needs CMake")
 @pytest.mark.skipif(shutil.which("c++", path=PATH) is None, reason="needs a C++ compiler")
 def test_native_tests_pass_under_sanitizers(tmp_path: Path) -> None:
+    settings = ["-DSEQ2SEQ_KIT_EXTENSION=OFF", "-DSEQ2SEQ_KIT_TESTS=ON", "-DSEQ2SEQ_KIT_SANITIZE=ON"]
     for command in (
-        ["cmake", "-S", ROOT, "-B", tmp_path]
-        + ["-DSEQ2SEQ_KIT_EXTENSION=OFF", "-DSEQ2SEQ_KIT_TESTS=ON", "-DSEQ2SEQ_KIT_SANITIZE=ON"],
+        ["cmake", "-S", ROOT, "-B", tmp_path, *settings],
         ["cmake", "--build", tmp_path, "--parallel", "2"],
         ["ctest", "--test-dir", tmp_path, "--output-on-failure"],
     ):
