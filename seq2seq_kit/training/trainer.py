@@ -36,6 +36,7 @@ from seq2seq_kit.training.curves import Curves
 from seq2seq_kit.training.interrupt import Interrupt, Interrupted
 from seq2seq_kit.training.log import MetricsLog, TensorBoard
 from seq2seq_kit.training.objective import objective
+from seq2seq_kit.training.precision import matmul_precision
 from seq2seq_kit.training.progress import progress_callback
 from seq2seq_kit.training.run_folder import check_empty, sole_writer
 from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
@@ -241,12 +242,13 @@ class Trainer:
         rate = config.learning_rate * self._rate(number)
         forcing = self._forcing(number)
         batch = self._next_batch()
-        total, output = objective(self.model, self._criterion, batch, forcing)
-        loss, tokens = total / output.tokens, output.tokens
         self._optimizer.zero_grad()
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        loss.backward()
+        with matmul_precision(config.matmul_precision):
+            total, output = objective(self.model, self._criterion, batch, forcing)
+            loss, tokens = total / output.tokens, output.tokens
+            loss.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm or math.inf))
         value = loss.item()
         if not math.isfinite(value) or not math.isfinite(norm):

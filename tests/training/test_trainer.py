@@ -20,6 +20,7 @@ from seq2seq_kit.errors import ConfigError, DataError, UserError
 from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.log import read_metrics
+from seq2seq_kit.training.objective import objective
 from seq2seq_kit.training.run_folder import sole_writer
 from seq2seq_kit.training.trainer import Trainer, train
 
@@ -320,3 +321,23 @@ def test_progress_is_lines_in_a_pipe_and_nothing_on_stdout(
     assert captured.out == ""
     assert "step 10: loss" in captured.err and "(best so far)" in captured.err
     assert "\r" not in captured.err and "\x1b" not in captured.err
+
+
+def test_matmul_precision_holds_in_steps_and_not_in_validation(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: list[str] = []
+    between: list[str] = []
+
+    class Watch(Callback):
+        def on_step(self, trainer: Trainer, step: Step) -> None:
+            between.append(torch.get_float32_matmul_precision())
+
+    def watched(*arguments: Any) -> Any:
+        inside.append(torch.get_float32_matmul_precision())
+        return objective(*arguments)
+
+    monkeypatch.setattr("seq2seq_kit.training.trainer.objective", watched)
+    train(tiny(max_steps=2, matmul_precision="medium"), tmp_path / "run", callbacks=[Watch()])
+    assert inside == ["medium", "medium"]
+    assert between == ["highest", "highest"]
