@@ -22,6 +22,8 @@ from benchmarks.support.load import ForeignLoad
 DATA = ROOT.parent / "shared" / "data"
 """The real corpora, which are not part of the repository."""
 S2S = [sys.executable, "-m", "seq2seq_kit"]
+FACTS = "benchmark.json"
+"""How the training went, kept in the run folder, so that it can be scored again (``--run``)."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,23 @@ class TestSet:
     sources: Sequence[str]
     references: Sequence[Sequence[str]]
     lowercase: bool = False
-    """Whether BLEU compares without case."""
+    """Whether to compare without case."""
 
 
 def run(name: str, test: TestSet, options: Options) -> results.Result:
     """Train ``configs/NAME.yaml`` and score it on ``test``, decoded with the configuration's search options."""
-    settings: dict[str, object] = {"config": f"benchmarks/configs/{name}.yaml", "threads": options.threads}
     folder = options.run
     if folder is None:
         folder = ROOT / "runs" / f"benchmark-{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-        settings |= _train(name, folder, options)
+        facts = {"config": f"benchmarks/configs/{name}.yaml"} | _train(name, folder, options)
+        (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    settings = _of_the_run(folder)
     start = time.perf_counter()
     outputs = _translate(folder, test.sources, options.threads)
     settings["decoding"] = f"{time.perf_counter() - start:.0f} s for {len(test.sources):,} sentences, start-up included"
     streams = _streams(test.references)
     rows = []
-    for unit, metric in {"BLEU": BLEU(lowercase=test.lowercase), "chrF": CHRF()}.items():
+    for unit, metric in {"BLEU": BLEU(lowercase=test.lowercase), "chrF": CHRF(lowercase=test.lowercase)}.items():
         score = round(metric.corpus_score(outputs, streams).score, 2)  # type: ignore[arg-type]  # None is allowed
         rows.append(results.Row(case=test.name, system="kit", unit=unit, samples=[score], median=score))
         settings[f"{unit} signature"] = str(metric.get_signature())
@@ -56,7 +59,7 @@ def run(name: str, test: TestSet, options: Options) -> results.Result:
         date=results.today(),
         machine=results.machine(),
         versions={d: version(d) for d in ("torch", "seq2seq_kit", "sacrebleu")},
-        settings=_of_the_run(folder) | settings,
+        settings=settings,
         rows=rows,
     )
 
@@ -71,6 +74,7 @@ def _train(name: str, folder: Path, options: Options) -> dict[str, object]:
     return {
         **({"changed": " ".join(options.overrides)} if options.overrides else {}),
         "minutes, start-up and validation included": round((time.perf_counter() - start) / 60, 1),
+        "threads": options.threads,
         "CPU minutes": round((_children_seconds() - used) / 60, 1),
         "other load while training": f"{load.share():.0%} of the machine",
     }
@@ -107,7 +111,8 @@ def _of_the_run(folder: Path) -> dict[str, object]:
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     last, best = records[-1], [r for r in records if r.get("best")][-1]
     manifest = json.loads((folder / "checkpoint.json").read_text())
-    return {
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8")) if (folder / FACTS).exists() else {}
+    return facts | {
         "seed": manifest["config"]["seed"],
         "parameters": f"{sum(map(math.prod, shapes)):,}",
         "training": f"{last['step']:,} steps, {last['epoch']} epochs, {last['seconds'] / 60:.1f} minutes",
