@@ -46,7 +46,7 @@ sanitize: $(VENV)/built ## run the core's native tests under the address and und
 	ctest --test-dir build/sanitize --output-on-failure
 
 rebuild: $(VENV)/installed ## compile the extension again
-	$(INSTALL)
+	@$(INSTALL)
 	@touch $(VENV)/built
 
 clean: ## remove what was built and cached, but not the environment
@@ -57,17 +57,17 @@ clean: ## remove what was built and cached, but not the environment
 $(VENV)/installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing torch and what the build needs into $(VENV) …"
-	$(call requirements,requires) | grep -o 'torch==[^"]*' | \
+	@$(call requirements,requires) | grep -o 'torch==[^"]*' | \
 	  xargs $(PIP) install --quiet $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
-	$(call requirements,requires) | xargs $(PIP) install --quiet
+	@$(call requirements,requires) | xargs $(PIP) install --quiet
 	@command -v cmake >/dev/null || $(PIP) install --quiet "cmake>=3.22"
 	@touch $@
 
 $(VENV)/built: $(VENV)/installed $(NATIVE)
 	@echo "Compiling and installing seq2seq_kit …"
-	$(INSTALL)
+	@$(INSTALL)
 	@touch $@
 
 $(VENV)/linters: $(VENV)/built pyproject.toml
-	$(call requirements,lint) | xargs $(PIP) install --quiet
+	@$(call requirements,lint) | xargs $(PIP) install --quiet
 	@touch $@

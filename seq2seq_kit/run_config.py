@@ -64,8 +64,9 @@ class TrainingConfig(Config):
     clip_norm: float | None = Field(default=1.0, gt=0)
     """Largest gradient norm (Pascanu et al. 2013); null: no clipping."""
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
-    """How float32 matrices are multiplied in training steps, as ``torch.set_float32_matmul_precision`` says: ``medium`` may
-    round the factors to bfloat16 and is up to twice as fast on some CPUs; ``high`` allows TF32 on GPUs."""
+    """How float32 matrices are multiplied in training steps, as ``torch.set_float32_matmul_precision`` says:
+    ``medium`` may round the factors to bfloat16 and is up to twice as fast on some CPUs; ``high`` allows TF32 on
+    GPUs."""
     log_every: int = Field(default=10, ge=1)
     """Steps between records in ``metrics.jsonl``, each the mean over the steps since the one before."""
     validate_every: int = Field(default=500, ge=1)
