@@ -15,14 +15,14 @@ Allowed Beam::allowed() const {
 }
 
 void Beam::advance(std::span<const Candidate> candidates, int64_t first_row) {
-  std::vector<int32_t> last;
+  std::vector<int64_t> last;
   sums_.clear();
   tokens_.clear();
   parents_.clear();
   ++length_;
   for (const Candidate& candidate : candidates) {
-    const auto node = static_cast<int32_t>(nodes_.size());
-    nodes_.push_back({candidate.token, first_row + candidate.slot, candidate.log_prob, last_[candidate.slot]});
+    const auto node = static_cast<int64_t>(nodes_.size());
+    nodes_.push_back({candidate.token, first_row + candidate.slot, last_[candidate.slot], candidate.log_prob});
     if (ends(candidate.token)) {
       const Finished finished{score(candidate.score, length_), candidate.score, node};
       const auto worse = [](const Finished& a, const Finished& b) { return a.score > b.score; };
@@ -65,7 +65,7 @@ Hypothesis Beam::materialise(const Finished& finished) const {
   Hypothesis hypothesis;
   hypothesis.log_prob = finished.sum;
   hypothesis.score = finished.score;
-  for (int32_t at = finished.last; at != kStart; at = nodes_[at].previous) {
+  for (int64_t at = finished.last; at != kStart; at = nodes_[at].previous) {
     hypothesis.tokens.push_back(nodes_[at].token);
     hypothesis.token_log_probs.push_back(nodes_[at].log_prob);
     hypothesis.rows.push_back(nodes_[at].row);

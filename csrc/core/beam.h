@@ -42,15 +42,15 @@ class Beam {
   struct Node {  // one token of a hypothesis, pointing back
     int64_t token;
     int64_t row;
+    int64_t previous;  // kStart at the first token
     float log_prob;
-    int32_t previous;  // kStart at the first token
   };
   struct Finished {
     double score;
     float sum;
-    int32_t last;
+    int64_t last;
   };
-  static constexpr int32_t kStart = -1;
+  static constexpr int64_t kStart = -1;
 
   double score(float sum, int64_t length) const;
   bool ends(int64_t token) const;
@@ -67,7 +67,7 @@ class Beam {
   std::vector<float> sums_;
   std::vector<int64_t> tokens_;
   std::vector<int64_t> parents_;
-  std::vector<int32_t> last_;  // their last nodes
+  std::vector<int64_t> last_;  // their last nodes
 };
 
 }  // namespace seq2seq_kit

@@ -47,7 +47,7 @@ std::string_view to_string(Semantics semantics) { return kSemanticsNames[static_
 std::string_view to_string(Numerics numerics) { return kNumericsNames[static_cast<size_t>(numerics)]; }
 
 void SearchOptions::validate() const {
-  // A beam's slots are counted in 32 bits, and a sentence's backpointers in 31: both far above any memory.
+  // Slots are counted in 32 bits, and lengths must not overflow when they are added: both are far above any use.
   constexpr int64_t kMaxBeam = 1 << 16;
   constexpr int64_t kMaxLength = 1 << 30;
   require(beam_size >= 1 && beam_size <= kMaxBeam, "beam_size", beam_size, "between 1 and " + number(kMaxBeam));

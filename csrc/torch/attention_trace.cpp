@@ -9,6 +9,10 @@
 namespace seq2seq_kit {
 
 void AttentionTrace::append(const at::Tensor& attention) {
+  if (first_given_.value_or(attention.defined()) != attention.defined()) {
+    throw SearchError("the step returned attention at some positions and none at others");
+  }
+  first_given_ = attention.defined();
   if (!attention.defined()) return;
   steps_.push_back(attention.flatten(0, 1));
   if (attention.size(2) != steps_.front().size(1)) {

@@ -14,7 +14,7 @@
 namespace seq2seq_kit {
 namespace {
 
-/// Where the search is: step `position` for the sentences `active` (indexes into the whole batch).
+/// How a message says where something went wrong.
 std::string where(int64_t sentence, int64_t position) {
   return "sentence " + std::to_string(sentence) + ", step " + std::to_string(position) + ": ";
 }
@@ -33,7 +33,7 @@ void check_candidates(const Candidates& found, const StepScores& step, const std
   if (!found.invalid.empty()) {
     throw SearchError(where(active[found.invalid.front()], position) + "the step's scores contain NaN or +inf");
   }
-  // The exact stop rule rests on log-probabilities that never rise a sum. Rounding above 0 is forgiven.
+  // The exact stop rule rests on log-probabilities that never raise a sum. Rounding above 0 is forgiven.
   constexpr float kRounding = 1e-3f;
   for (size_t b = 0; b < found.best.size(); ++b) {
     for (const Candidate& candidate : found.best[b]) {

@@ -119,6 +119,15 @@ def test_attention_comes_where_asked_for_and_given() -> None:
             assert only.attention is None
 
 
+def test_attention_at_some_positions_only_is_refused() -> None:
+    def forgetful(tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
+        weights = torch.ones(*tokens.shape, 3) if position[0] == 1 else None
+        return StepOutput(step(tokens, position, state), attention=weights)
+
+    with pytest.raises(SearchError, match="attention at some positions and none at others"):
+        search(forgetful, options=SearchOptions(beam_size=1, max_length=4, attention=True), batch_size=1)
+
+
 def test_hypotheses_are_values() -> None:
     one = Hypothesis([3, 2], -0.5, -1.0, [-0.5, -0.5], torch.zeros(2, 3))
     assert one == Hypothesis([3, 2], -0.5, -1.0, [-0.5, -0.5])
