@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -36,21 +36,21 @@ def _help(verb: str, task: str) -> str:
 def _command(verb: str) -> Callable[..., None]:
     def command(
         run: Annotated[Path, typer.Argument(help="The run folder.")],
-        file: Annotated[Optional[Path], typer.Argument(help="Input, one sentence a line; default: stdin.")] = None,
-        output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
-        beam_size: Annotated[Optional[int], typer.Option(help="Hypotheses kept a sentence; 1 is greedy.")] = None,
-        n_best: Annotated[Optional[int], typer.Option(help="Hypotheses written a sentence: INDEX, SCORE, TEXT.")] = None,
-        length_penalty: Annotated[Optional[float], typer.Option(help="Exponent of the length in the score.")] = None,
-        min_length: Annotated[Optional[int], typer.Option(help="Fewest tokens of an output.")] = None,
-        max_length: Annotated[Optional[int], typer.Option(help="Most tokens of an output.")] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line: tokens, scores, n-best.")] = False,
+        file: Annotated[Path | None, typer.Argument(help="Input, one sentence a line; default: stdin.")] = None,
+        output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
+        beam_size: Annotated[int | None, typer.Option(help="Hypotheses kept a sentence; 1 is greedy.")] = None,
+        n_best: Annotated[int | None, typer.Option(help="Hypotheses written a sentence: INDEX, SCORE, TEXT.")] = None,
+        length_penalty: Annotated[float | None, typer.Option(help="Exponent of the length in the score.")] = None,
+        min_length: Annotated[int | None, typer.Option(help="Fewest tokens of an output.")] = None,
+        max_length: Annotated[int | None, typer.Option(help="Most tokens of an output.")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
         attention: Annotated[bool, typer.Option(help="With --json: the attention weights too.")] = False,
-        on_error: Annotated[str, typer.Option(help="A bad line: 'stop', or 'skip' (an empty output in its place).")] = "stop",
+        on_error: Annotated[str, typer.Option(help="A bad line: 'stop', or 'skip' (empty output).")] = "stop",
         max_source_length: Annotated[int, typer.Option(help="Most characters of an input line.")] = 10_000,
         batch_size: Annotated[int, typer.Option(help="Sentences a batch.", min=1)] = 32,
         checkpoint: Annotated[str, typer.Option(help="'best' or 'last'.")] = "best",
         device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
-        threads: Annotated[Optional[int], typer.Option(help="Threads of this process.")] = None,
+        threads: Annotated[int | None, typer.Option(help="Threads of this process.")] = None,
     ) -> None:
         from seq2seq_kit.decoding.pipeline import load
 
@@ -108,9 +108,7 @@ def open_output(file: Path | None) -> Any:
         raise UserError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-def _examples(
-    stream: IO[bytes], name: str, on_error: Literal["stop", "skip"], max_length: int
-) -> Iterator[Example]:
+def _examples(stream: IO[bytes], name: str, on_error: Literal["stop", "skip"], max_length: int) -> Iterator[Example]:
     """One example a line. A bad line stops the stream, or becomes an empty source whose output is empty too."""
     from seq2seq_kit.interfaces import Example
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +23,7 @@ def add_to(cli: typer.Typer) -> None:
 
 def demo(
     quick: Annotated[bool, typer.Option("--quick", help="The same path in small: under a minute.")] = False,
-    out: Annotated[Optional[Path], typer.Option(help="The run folder; default: runs/demo-N, the next free N.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; default: runs/demo-N, the next free N.")] = None,
 ) -> None:
     """Train a small English-French model on the phrasebook in the package, score it and translate with it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,17 +24,17 @@ def add_to(cli: typer.Typer) -> None:
 def evaluate(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     data: Annotated[list[str], typer.Option(help="A data file; give it twice for parallel files (source, target).")],
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Also write the outputs, one a line.")] = None,
-    beam_size: Annotated[Optional[int], typer.Option(help="Hypotheses kept a sentence; 1 is greedy.")] = None,
-    length_penalty: Annotated[Optional[float], typer.Option(help="Exponent of the length in the score.")] = None,
-    max_length: Annotated[Optional[int], typer.Option(help="Most tokens of an output.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the outputs, one a line.")] = None,
+    beam_size: Annotated[int | None, typer.Option(help="Hypotheses kept a sentence; 1 is greedy.")] = None,
+    length_penalty: Annotated[float | None, typer.Option(help="Exponent of the length in the score.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Most tokens of an output.")] = None,
     on_error: Annotated[str, typer.Option(help="A malformed line: 'stop' or 'skip'.")] = "stop",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     show: Annotated[int, typer.Option(help="How many outputs to show beside their references.", min=0)] = 5,
     batch_size: Annotated[int, typer.Option(help="Sentences a batch.", min=1)] = 32,
     checkpoint: Annotated[str, typer.Option(help="'best' or 'last'.")] = "best",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
-    threads: Annotated[Optional[int], typer.Option(help="Threads of this process.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of this process.")] = None,
 ) -> None:
     """Decode a test set and score it. Several targets of one source are several references.
 

@@ -32,8 +32,8 @@ class TokenBatches:
         generator = np.random.default_rng([self._seed, epoch])
         order = generator.permutation(len(self._lengths))
         source, target = self._lengths[order].T
-        # By source, so that most batches have sources of one length (a recurrent encoder is then much faster), and within
-        # that by target, up and down in turn, so that neighbours differ little; what is equal stays at random.
+        # By source, so that most batches have sources of one length (a recurrent encoder is then much faster), and
+        # within that by target, up and down in turn, so that neighbours differ little; what is equal stays at random.
         order = order[np.lexsort([np.where(source % 2, target, -target), source])]
         batches = self._cut(order.tolist())
         return [batches[i] for i in generator.permutation(len(batches))]

@@ -37,8 +37,15 @@ def draw_attention(output: Output, path: Path) -> None:
     for i, row in enumerate(weights):
         for j, weight in enumerate(row):
             if weight >= 0.1:
-                axes.text(j, i, f"{100 * weight:.0f}", ha="center", va="center", fontsize=7,
-                          color="white" if weight > 0.6 else "#345")
+                axes.text(
+                    j,
+                    i,
+                    f"{100 * weight:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if weight > 0.6 else "#345",
+                )
     for side in axes.spines.values():
         side.set_visible(False)
     figure.savefig(path)

@@ -67,7 +67,9 @@ def group_references(examples: Iterable[Example]) -> list[Example]:
     """One example per source, in first-seen order, all its targets as ``references``."""
     by_source: dict[str, Example] = {}
     for example in examples:
-        first = by_source.setdefault(example.source, Example(example.source, example.target, [], example.id, example.extras))
+        first = by_source.setdefault(
+            example.source, Example(example.source, example.target, [], example.id, example.extras)
+        )
         targets = [] if example.target is None else [example.target]
         first.references.extend(t for t in [*targets, *example.references] if t not in first.references)
     return list(by_source.values())

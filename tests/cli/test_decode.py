@@ -20,7 +20,7 @@ def test_one_line_in_one_line_out(run_s2s, tiny_run: Path) -> None:
 
 def test_file_in_file_out_equals_stdin(run_s2s, tiny_run: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
-    source.write_bytes("one two\r\nsix\n".encode())
+    source.write_bytes(b"one two\r\nsix\n")
     done = run_s2s("translate", tiny_run, source, "--output", tmp_path / "out.txt")
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
@@ -37,7 +37,9 @@ def test_nbest_is_best_first_and_indexed(run_s2s, tiny_run: Path) -> None:
 
 
 def test_json_holds_scores_that_add_up(run_s2s, tiny_run: Path) -> None:
-    done = run_s2s("translate", tiny_run, "--json", "--attention", "--n-best", 2, "--length-penalty", 1, input="one two\n")
+    done = run_s2s(
+        "translate", tiny_run, "--json", "--attention", "--n-best", 2, "--length-penalty", 1, input="one two\n"
+    )
     record = json.loads(done.stdout)
     assert record["text"] == "un deux"
     assert len(record["token_scores"]) == len(record["tokens"]) + 1  # EOS too
@@ -65,7 +67,9 @@ def test_greedy_and_beam_options_reach_the_search(run_s2s, tiny_run: Path) -> No
         (["--beam", "3"], b"one\n", "--beam-size"),
     ],
 )
-def test_bad_input_is_a_sentence_and_exit_code_2(run_s2s, tiny_run: Path, arguments, stdin: bytes, message: str) -> None:
+def test_bad_input_is_a_sentence_and_exit_code_2(
+    run_s2s, tiny_run: Path, arguments, stdin: bytes, message: str
+) -> None:
     done = run_s2s("translate", tiny_run, *arguments, input=stdin, text=False, encoding=None)
     assert done.returncode == 2
     assert message in done.stderr.decode()

@@ -50,13 +50,17 @@ def s2s(
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
         streams[0].write_bytes(given)
-        process = _forks.Process(target=_run, args=(arguments, streams, cwd or Path.cwd(), {**os.environ, **(env or {})}))
+        process = _forks.Process(
+            target=_run, args=(arguments, streams, cwd or Path.cwd(), {**os.environ, **(env or {})})
+        )
         process.start()
         process.join(timeout)
         if process.exitcode is None:
             process.kill()
             raise subprocess.TimeoutExpired(arguments, timeout)
-        done = subprocess.CompletedProcess(arguments, process.exitcode, streams[1].read_bytes(), streams[2].read_bytes())
+        done = subprocess.CompletedProcess(
+            arguments, process.exitcode, streams[1].read_bytes(), streams[2].read_bytes()
+        )
     return _decoded(done, encoding if text else None)
 
 
