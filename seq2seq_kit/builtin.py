@@ -37,12 +37,5 @@ def register_components() -> list[Component]:
         c("schedule", "constant", "training.schedules", "Constant", "the same value at every step"),
         c("schedule", "linear", "training.schedules", "Linear", "from one value to another over some steps"),
         c("schedule", "inverse_sqrt", "training.schedules", "InverseSqrt", "warm-up, then 1/sqrt(step)"),
-        c(
-            "task",
-            "translation",
-            "tasks.translation",
-            "Translation",
-            "text in one language to another",
-            verb="translate",
-        ),
+        c("task", "translation", "tasks.translation", "Translation", "one language to another", verb="translate"),
     ]

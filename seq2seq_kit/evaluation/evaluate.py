@@ -49,7 +49,7 @@ def evaluate(
     batch_size: int = 32,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Decode ``examples`` and compare with their targets; examples of one source are one example with several references."""
+    """Decode ``examples`` and compare with their targets; those of one source are one example, several references."""
     grouped = group_references(examples)
     start = time.perf_counter()
     outputs = list(generate(model, task, grouped, options, device=device, batch_size=batch_size, progress=progress))
@@ -67,9 +67,8 @@ def group_references(examples: Iterable[Example]) -> list[Example]:
     """One example per source, in first-seen order, all its targets as ``references``."""
     by_source: dict[str, Example] = {}
     for example in examples:
-        first = by_source.setdefault(
-            example.source, Example(example.source, example.target, [], example.id, example.extras)
-        )
+        alone = Example(example.source, example.target, [], example.id, example.extras)
+        first = by_source.setdefault(example.source, alone)
         targets = [] if example.target is None else [example.target]
         first.references.extend(t for t in [*targets, *example.references] if t not in first.references)
     return list(by_source.values())
