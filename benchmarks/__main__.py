@@ -25,6 +25,9 @@ def main(argv: list[str] | None = None) -> int:
         "--patience", type=float, default=Options.patience, help="seconds to wait for a quiet machine, in all"
     )
     parser.add_argument("--threads", type=int, default=Options.threads, help="threads of each system (%(default)s)")
+    parser.add_argument(
+        "--clock", choices=["wall", "cpu"], default=Options.clock, help="cpu: for a machine that is shared"
+    )
     parser.add_argument("--set", action="append", default=[], dest="overrides", help="key=value, for those that train")
     parser.add_argument("--run", type=Path, help="score this run folder, for those that train")
     arguments = vars(parser.parse_args(argv))
@@ -38,8 +41,12 @@ def main(argv: list[str] | None = None) -> int:
     if not chosen and names != ["render"]:
         print(f"there is no benchmark {' '.join(names)!r} (there is: {', '.join(QUESTIONS)})", file=sys.stderr)
         return 2
+    try:
+        options = Options(**arguments)
+    except ValueError as error:
+        parser.error(str(error))
     for name in chosen:
-        result = importlib.import_module(f"benchmarks.{name}").run(Options(**arguments))
+        result = importlib.import_module(f"benchmarks.{name}").run(options)
         print(f"wrote {results.write(result)}", file=sys.stderr)
         print(results.render(result))
     results.render_all()

@@ -30,13 +30,11 @@ def run(options: Options) -> results.Result:
     """Measure the three."""
     ours = [sys.executable, "-m", "benchmarks.decode_characters"]
     keras = [str(environment("keras", KERAS_REQUIREMENTS)), "-m", "benchmarks.keras_loop"]
-    measured = measure({KIT: [*ours, KIT], PLAIN: [*ours, PLAIN], KERAS: keras}, [CASE], "characters/s", options)
+    measured = measure({KIT: [*ours, KIT], PLAIN: [*ours, PLAIN], KERAS: keras}, [CASE], "characters", options)
     settings = {
         "model": f"LSTM 256 + 256, no attention, {ALPHABET} characters, random weights, float32",
         "work": f"source {SOURCE_LENGTH} characters, output {OUTPUT_LENGTH} characters + EOS, encoder timed too",
-        "threads": options.threads,
-        "rounds": options.rounds,
-        "samples disturbed by other load": measured.disturbed,
+        **measured.settings,
         "kit and plain loop write the same": measured.outputs[CASE, KIT] == measured.outputs[CASE, PLAIN],
     }
     return results.Result(

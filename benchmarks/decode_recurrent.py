@@ -9,12 +9,11 @@ the best hypotheses, EOS included.
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any
 
 from benchmarks.support import results
 from benchmarks.support.harness import Options, measure
-from benchmarks.support.worker import serve
+from benchmarks.support.worker import clock, serve
 
 KIT, REFERENCE, PLAIN = "kit", "kit, numerics reference", "plain PyTorch loop"
 CASES = {"greedy, batch 1": (1, 1), "greedy, batch 32": (1, 32), "beam 5, batch 1": (5, 1), "beam 5, batch 32": (5, 32)}
@@ -28,13 +27,11 @@ MODEL = {
 def run(options: Options) -> results.Result:
     """Measure all cases."""
     command = [sys.executable, "-m", "benchmarks.decode_recurrent"]
-    measured = measure({s: [*command, s] for s in (KIT, REFERENCE, PLAIN)}, list(CASES), "tokens/s", options)
+    measured = measure({s: [*command, s] for s in (KIT, REFERENCE, PLAIN)}, list(CASES), "tokens", options)
     settings = {
         "model": "LSTM 2 + 2 layers x 512, Luong attention (general), vocabulary 8,000, random weights, float32",
         "work": f"source {SOURCE_LENGTH} tokens, output {OUTPUT_LENGTH} tokens + EOS, encoder not timed",
-        "threads": options.threads,
-        "rounds": options.rounds,
-        "samples disturbed by other load": measured.disturbed,
+        **measured.settings,
         "same output as the plain loop": {case: _same(measured.outputs, case) for case in CASES},
     }
     return results.Result(
@@ -82,9 +79,9 @@ class Decoding:
             self.search = lambda state: [nbest[0].tokens for nbest in search(self.step, state, options)]
 
     def step(self, tokens: Any, position: Any, state: Any) -> Any:
-        start = time.perf_counter()
+        start = clock()
         output = self.decoder.step(tokens, position, state)
-        self.parts["step"] += time.perf_counter() - start
+        self.parts["step"] += clock() - start
         return output
 
     def output(self) -> list[list[int]]:

@@ -36,6 +36,9 @@ serve(lambda case: Counting(), ["pydantic"])
 @pytest.mark.parametrize("limits", [{"max_length": 12}, {"min_length": 3, "max_length": 6}, {"max_length": 1}])
 def test_the_plain_loop_finds_what_the_engine_finds(beam_size: int, limits: dict[str, int]) -> None:
     decoder, encoder = random_model(MODEL, 9)
+    with torch.no_grad():  # lively, so that outputs differ and end on their own
+        for parameter in [*decoder.parameters(), *encoder.parameters()]:
+            parameter.copy_(torch.randn_like(parameter))
     source = torch.randint(4, 9, (16, 5))
     options = SearchOptions(beam_size=beam_size, length_penalty=0.6, **limits)
     with torch.inference_mode():
@@ -51,7 +54,7 @@ def test_the_plain_loop_finds_what_the_engine_finds(beam_size: int, limits: dict
 def test_measuring_runs_a_process_a_system_and_compares_medians() -> None:
     systems = {f"system {n}": [sys.executable, "-c", WORKER.replace("NUMBER", str(n))] for n in (1, 1000)}
     options = harness.Options(rounds=3, seconds=0.01, patience=0, threads=1)
-    measured = harness.measure(systems, ["a", "b"], "units/s", options)
+    measured = harness.measure(systems, ["a", "b"], "units", options)
     assert {(row.case, row.system) for row in measured.rows} == {(c, s) for c in "ab" for s in systems}
     assert all(len(row.samples) == 3 and row.unit == "units/s" for row in measured.rows)
     assert measured.outputs["b", "system 1000"] == [1000]
@@ -59,10 +62,18 @@ def test_measuring_runs_a_process_a_system_and_compares_medians() -> None:
     assert results.ratio(measured.rows, "a", "system 1000", "system 1").ratio > 10
 
 
+def test_cpu_seconds_are_for_one_thread() -> None:
+    system = {"one": [sys.executable, "-c", WORKER.replace("NUMBER", "1")]}
+    options = harness.Options(rounds=1, seconds=0.01, threads=1, clock="cpu")
+    assert harness.measure(system, ["a"], "units", options).rows[0].unit == "units/CPU s"
+    with pytest.raises(ValueError, match="--threads 1"):
+        harness.Options(threads=2, clock="cpu")
+
+
 def test_a_system_that_dies_is_named() -> None:
     with pytest.raises(RuntimeError, match="'broken' ended with exit code 3"):
         harness.measure(
-            {"broken": [sys.executable, "-c", "raise SystemExit(3)"]}, ["a"], "x/s", harness.Options(rounds=1)
+            {"broken": [sys.executable, "-c", "raise SystemExit(3)"]}, ["a"], "x", harness.Options(rounds=1)
         )
 
 
@@ -71,12 +82,12 @@ def test_a_disturbed_sample_is_taken_again_while_there_is_patience(monkeypatch: 
     monkeypatch.setattr(harness.ForeignLoad, "share", lambda self: next(shares, 0.0))
     monkeypatch.setattr(harness, "wait_until_quiet", lambda limit, patience: 1.0)
     system = {"one": [sys.executable, "-c", WORKER.replace("NUMBER", "1")]}
-    measured = harness.measure(system, ["a"], "units/s", harness.Options(rounds=1, seconds=0.01, patience=60))
+    measured = harness.measure(system, ["a"], "units", harness.Options(rounds=1, seconds=0.01, patience=60))
     assert measured.disturbed == 0
     assert next(shares, None) is None, "the sample was not taken three times"
 
     shares = iter([0.5])
-    measured = harness.measure(system, ["a"], "units/s", harness.Options(rounds=1, seconds=0.01, patience=0))
+    measured = harness.measure(system, ["a"], "units", harness.Options(rounds=1, seconds=0.01, patience=0))
     assert measured.disturbed == 1
 
 
@@ -92,7 +103,7 @@ def test_the_character_benchmark_in_small() -> None:
     command = [sys.executable, "-m", "benchmarks.decode_characters"]
     systems = {s: [*command, s] for s in (decode_characters.KIT, decode_characters.PLAIN)}
     options = harness.Options(rounds=1, seconds=0.0, patience=0, threads=1)
-    measured = harness.measure(systems, [decode_characters.CASE], "characters/s", options)
+    measured = harness.measure(systems, [decode_characters.CASE], "characters", options)
     kit, plain = (measured.outputs[decode_characters.CASE, s] for s in systems)
     assert kit == plain
     assert len(kit) == decode_characters.OUTPUT_LENGTH + 1

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.support.load import ForeignLoad, process_seconds, wait_until_quiet
 from benchmarks.support.results import Row
@@ -33,19 +33,27 @@ class Options:
     """Seconds to spend, in all, on waiting for a quiet machine; then disturbed samples are kept, and counted."""
     threads: int = os.cpu_count() or 1
     """Threads of each system."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """``cpu``: measure CPU seconds of the process, for a machine that others use; with one thread they are seconds of
+    a quiet machine, but for caches and memory, whose sharing interleaved rounds spread over all systems."""
     overrides: tuple[str, ...] = ()
     """Where a model is trained: ``key=value`` changes of its configuration, as ``s2s train --set`` takes them."""
     run: Path | None = None
     """Where a model is trained: an earlier run folder to score in its stead."""
 
+    def __post_init__(self) -> None:
+        if self.clock == "cpu" and self.threads != 1:
+            raise ValueError("CPU seconds compare systems of one thread only: use --threads 1")
+
 
 class Worker:
     """A system's process; see :mod:`benchmarks.support.worker`."""
 
-    def __init__(self, name: str, command: Sequence[str], threads: int) -> None:
+    def __init__(self, name: str, command: Sequence[str], options: Options) -> None:
         self.name = name
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-        environment = os.environ | {variable: str(threads) for variable in names}
+        environment = os.environ | {variable: str(options.threads) for variable in names}
+        environment["BENCHMARK_CLOCK"] = options.clock
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
         )
@@ -81,17 +89,24 @@ class Measured:
     rows: list[Row]
     outputs: dict[tuple[str, str], list[Any]]
     """What each system put out, by (case, system)."""
-    versions: dict[str, str] = field(default_factory=dict)
-    disturbed: int = 0
+    versions: dict[str, str]
+    disturbed: int
     """How many of the samples kept were taken while others used the machine."""
+    settings: dict[str, object]
+    """How it was measured, for the result."""
 
 
 def measure(systems: Mapping[str, Sequence[str]], cases: Sequence[str], unit: str, options: Options) -> Measured:
-    """Take ``options.rounds`` samples of every system (name: command) in every case, one after another."""
+    """Take ``options.rounds`` samples of every system (name: command) in every case, one after another.
+
+    Args:
+        unit: what a system's work is counted in; its rate is given a second, or a CPU second.
+    """
+    unit += "/s" if options.clock == "wall" else "/CPU s"
     samples: dict[tuple[str, str], list[dict[str, Any]]] = {(c, s): [] for c in cases for s in systems}
-    patience = options.patience
+    patience = options.patience if options.clock == "wall" else 0.0
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(name, command, options.threads)) for name, command in systems.items()]
+        workers = [stack.enter_context(Worker(name, command, options)) for name, command in systems.items()]
         outputs = {(case, w.name): w.ask(case=case, output=True)["output"] for case in cases for w in workers}
         for round_number in range(options.rounds):
             print(f"round {round_number + 1} of {options.rounds}", file=sys.stderr, flush=True)
@@ -104,7 +119,14 @@ def measure(systems: Mapping[str, Sequence[str]], cases: Sequence[str], unit: st
         versions = {name: v for worker in reversed(workers) for name, v in worker.versions.items()}
     rows = [_row(case, system, unit, taken) for (case, system), taken in samples.items()]
     disturbed = sum(s["foreign"] > QUIET for taken in samples.values() for s in taken)
-    return Measured(rows, outputs, versions, disturbed)
+    foreign = median(s["foreign"] for taken in samples.values() for s in taken)
+    count = sum(map(len, samples.values()))
+    settings = {
+        "threads": options.threads,
+        "rounds": options.rounds,
+        "other load": f"{foreign:.0%} of the machine (median); above {QUIET:.0%} in {disturbed} of {count} samples",
+    }
+    return Measured(rows, outputs, versions, disturbed, settings)
 
 
 def _undisturbed(worker: Worker, case: str, seconds: float, patience: float) -> tuple[dict[str, Any], float]:
