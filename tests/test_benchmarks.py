@@ -39,6 +39,7 @@ def test_the_plain_loop_finds_what_the_engine_finds(beam_size: int, limits: dict
     with torch.no_grad():  # lively, so that outputs differ and end on their own
         for parameter in [*decoder.parameters(), *encoder.parameters()]:
             parameter.copy_(torch.randn_like(parameter))
+        decoder.output_layer.bias[2] += 4.0  # EOS
     source = torch.randint(4, 9, (16, 5))
     options = SearchOptions(beam_size=beam_size, length_penalty=0.6, **limits)
     with torch.inference_mode():
