@@ -63,6 +63,11 @@ def search(
     return [[Hypothesis(*values) for values in sentence] for sentence in found]
 
 
+def check_options(options: SearchOptions) -> None:
+    """Raise the :class:`SearchError` with which a search with these options would start."""
+    _native(options)
+
+
 def _native(options: SearchOptions) -> _engine.SearchOptions:
     """The options as the engine's struct of the same fields, checked."""
     native = _engine.SearchOptions()

@@ -24,6 +24,7 @@ from seq2seq_kit.checkpoint import (
 )
 from seq2seq_kit.cli.console import stderr
 from seq2seq_kit.decoding.pipeline import check_device
+from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.errors import ConfigError, DataError, UserError
 from seq2seq_kit.interfaces import Batch, Criterion, EncodedExample, Task
 from seq2seq_kit.model import Model, build_model
@@ -68,6 +69,7 @@ def train(config: RunConfig, out: Path, *, device: str = "cpu", callbacks: Seque
         KeyboardInterrupt: after Ctrl-C; the state is saved, see :func:`resume`.
     """
     check_empty(out)
+    check_options(config.search)
     torch_device = check_device(device)
     random.seed(config.seed)
     torch.manual_seed(config.seed)
@@ -105,6 +107,7 @@ def resume(
     torch_device = check_device(device)
     with sole_writer(run):
         config = load_run_config(run, manifest, list(overrides))
+        check_options(config.search)
         task = load_task(run, manifest, config)
         corpus = load_corpus(config.data, task, prepare=False)
         trainer = Trainer(config, run, task, corpus, torch_device, callbacks)

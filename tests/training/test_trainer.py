@@ -16,7 +16,7 @@ from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.components import Component
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.decoding.pipeline import load
-from seq2seq_kit.errors import ConfigError, DataError, UserError
+from seq2seq_kit.errors import ConfigError, DataError, SearchError, UserError
 from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.log import read_metrics
@@ -306,6 +306,13 @@ def test_options_that_cannot_work_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         train(tiny(**training), tmp_path / "run")
+
+
+def test_impossible_search_options_are_refused_before_any_training(tiny_values: Values, tmp_path: Path) -> None:
+    config = make_config({**tiny_values(), "search": {"beam_size": 2, "n_best": 3}}, [], "test")
+    with pytest.raises(SearchError, match="n_best = 3"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_needs_an_end(tiny: Tiny) -> None:
