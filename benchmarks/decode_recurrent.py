@@ -1,9 +1,12 @@
 """Is decoding by the engine, with a plain Python step, faster than a plain PyTorch loop around the same step?
 
-LSTM, 2 + 2 layers of 512, Luong attention (general), vocabulary 8,000, 20 source tokens, outputs forced to 30 tokens
-and EOS, so that both do the same work. The rival is ``plain_loop.py``. Timed is the search from an encoded batch on,
-the projection of the keys included and the encoder, the same call for both, left out. The tokens counted are those of
-the best hypotheses, EOS included.
+LSTM, 2 + 2 layers of 512, Luong attention (general), vocabulary 8,000. The rival is ``plain_loop.py``. Timed is the
+search from an encoded batch on, the projection of the keys included and the encoder, the same call for both, left out.
+The tokens counted are those of the best hypotheses, EOS included.
+
+Two kinds of batch. *Equal*: 20 source tokens, outputs forced to 30 tokens and EOS, so that both call the same steps, and
+only what is outside of them can differ. *Mixed*: 10 to 30 source tokens and outputs of 1.5 times as many, as in a
+batch of real sentences: the engine drops a sentence when it is done, the plain loop carries it to the end.
 """
 
 from __future__ import annotations
@@ -16,7 +19,14 @@ from benchmarks.support.harness import Options, measure
 from benchmarks.support.worker import clock, serve
 
 KIT, REFERENCE, PLAIN = "kit", "kit, numerics reference", "plain PyTorch loop"
-CASES = {"greedy, batch 1": (1, 1), "greedy, batch 32": (1, 32), "beam 5, batch 1": (5, 1), "beam 5, batch 32": (5, 32)}
+CASES = {  # beam size, sentences, mixed lengths
+    "greedy, batch 1": (1, 1, False),
+    "greedy, batch 32": (1, 32, False),
+    "beam 5, batch 1": (5, 1, False),
+    "beam 5, batch 32": (5, 32, False),
+    "greedy, batch 32, mixed": (1, 32, True),
+    "beam 5, batch 32, mixed": (5, 32, True),
+}
 VOCABULARY, SOURCE_LENGTH, OUTPUT_LENGTH = 8000, 20, 30
 MODEL = {
     "encoder": {"name": "lstm", "embedding_size": 512, "size": 512, "layers": 2},
@@ -30,7 +40,8 @@ def run(options: Options) -> results.Result:
     measured = measure({s: [*command, s] for s in (KIT, REFERENCE, PLAIN)}, list(CASES), "tokens", options)
     settings = {
         "model": "LSTM 2 + 2 layers x 512, Luong attention (general), vocabulary 8,000, random weights, float32",
-        "work": f"source {SOURCE_LENGTH} tokens, output {OUTPUT_LENGTH} tokens + EOS, encoder not timed",
+        "work": f"source {SOURCE_LENGTH} tokens, output {OUTPUT_LENGTH} tokens + EOS, encoder not timed; mixed: source "
+        f"{SOURCE_LENGTH // 2} to {SOURCE_LENGTH * 3 // 2}, output 1.5 times as many",
         **measured.settings,
         "same output as the plain loop": {case: _same(measured.outputs, case) for case in CASES},
     }
@@ -60,23 +71,30 @@ class Decoding:
         from seq2seq_kit import SearchOptions, search
         from seq2seq_kit.interfaces import Batch
 
-        beam_size, self.batch_size = CASES[case]
+        beam_size, self.batch_size, mixed = CASES[case]
         self.parts = {"step": 0.0}
         self.decoder, memory = random_model(MODEL, VOCABULARY)
-        source = torch.randint(4, VOCABULARY, (self.batch_size, SOURCE_LENGTH))
+        lengths = torch.full((self.batch_size,), SOURCE_LENGTH)
+        if mixed:
+            lengths = torch.randint(SOURCE_LENGTH // 2, SOURCE_LENGTH * 3 // 2 + 1, (self.batch_size,))
+        source = torch.randint(4, VOCABULARY, (self.batch_size, int(lengths.max())))
         with torch.inference_mode():
-            self.memory = memory(Batch(source, torch.ones_like(source, dtype=torch.bool)))
-        options = SearchOptions(
+            self.memory = memory(Batch(source, torch.arange(source.shape[1]) < lengths.unsqueeze(1)))
+        options = SearchOptions(  # the lower bound is above every limit, so that only the limit ends a sentence
             beam_size=beam_size,
-            min_length=OUTPUT_LENGTH,
-            max_length=OUTPUT_LENGTH,
+            min_length=3 * OUTPUT_LENGTH,
+            max_length=3 * OUTPUT_LENGTH,
+            max_length_ratio=OUTPUT_LENGTH / SOURCE_LENGTH,
+            max_length_margin=0,
             numerics="reference" if system == REFERENCE else "fast",
         )
         if system == PLAIN:
             loop = plain_loop.greedy if beam_size == 1 else plain_loop.beam
-            self.search = lambda state: [tokens for tokens, _ in loop(self.step, state, self.batch_size, options)]
+            self.search = lambda state: [t for t, _ in loop(self.step, state, self.batch_size, options, lengths)]
         else:
-            self.search = lambda state: [nbest[0].tokens for nbest in search(self.step, state, options)]
+            self.search = lambda state: [
+                nbest[0].tokens for nbest in search(self.step, state, options, source_lengths=lengths)
+            ]
 
     def step(self, tokens: Any, position: Any, state: Any) -> Any:
         start = clock()
@@ -107,7 +125,7 @@ def random_model(sections: dict[str, Any], vocabulary: int) -> tuple[Any, Any]:
     model = build_model(config, SourceSpec(vocabulary), TargetSpec(vocabulary)).eval()
     decoder: Any = model.decoder
     with torch.no_grad():  # as sure of itself as a trained model: fresh weights give near-ties, which rounding decides
-        decoder.output_layer.weight.mul_(20)
+        decoder.output_layer.weight.mul_(50)
     return decoder, model.encoder
 
 

@@ -17,28 +17,41 @@ Found = list[tuple[list[int], float]]
 """For each sentence the tokens of its best hypothesis, EOS included, and their summed log-probability."""
 
 
-def _log_probs(scores: Tensor, t: int, options: SearchOptions) -> Tensor:
+def _limits(batch_size: int, options: SearchOptions, source_lengths: Tensor | None) -> Tensor:
+    """[B] tokens after which a sentence must end."""
+    limits = torch.full((batch_size,), options.max_length)
+    if source_lengths is not None and options.max_length_ratio > 0:
+        own = (options.max_length_ratio * source_lengths).floor().long() + options.max_length_margin
+        limits = torch.minimum(limits, own)
+    return limits
+
+
+def _log_probs(scores: Tensor, t: int, limits: Tensor, options: SearchOptions) -> Tensor:
     """[B, K, V] log-probabilities at step ``t`` with the limits on length applied."""
     log_probs = scores.log_softmax(-1)
     (eos,) = options.eos_ids
     if t < options.min_length:
-        log_probs[:, :, eos] = -torch.inf
-    elif t == options.max_length:
-        log_probs[:, :, :eos] = -torch.inf
-        log_probs[:, :, eos + 1 :] = -torch.inf
+        log_probs[t < limits, :, eos] = -torch.inf
+    at_limit = limits == t
+    if at_limit.any():
+        log_probs[at_limit, :, :eos] = -torch.inf
+        log_probs[at_limit, :, eos + 1 :] = -torch.inf
     return log_probs
 
 
-def greedy(step, state: DecoderState, batch_size: int, options: SearchOptions) -> Found:
+def greedy(
+    step, state: DecoderState, batch_size: int, options: SearchOptions, source_lengths: Tensor | None = None
+) -> Found:
     """Take the best token until all sentences have ended."""
     (eos,) = options.eos_ids
+    limits = _limits(batch_size, options, source_lengths)
     tokens = torch.full((batch_size, 1), options.bos_id)
     live = torch.ones(batch_size, 1, dtype=torch.bool)
     total = torch.zeros(batch_size, 1)
     taken = []  # [B, 1] a step; -1 after EOS
-    for t in range(options.max_length + 1):
+    for t in range(int(limits.max()) + 1):
         output = step(tokens, torch.full((batch_size,), t), state)
-        best, tokens = _log_probs(output.scores, t, options).max(-1)
+        best, tokens = _log_probs(output.scores, t, limits, options).max(-1)
         total += best.where(live, 0)
         taken.append(tokens.where(live, -1))
         live &= tokens != eos
@@ -49,9 +62,12 @@ def greedy(step, state: DecoderState, batch_size: int, options: SearchOptions) -
     return [([x for x in s if x >= 0], p) for s, p in zip(sequences, total[:, 0].tolist(), strict=True)]
 
 
-def beam(step, state: DecoderState, batch_size: int, options: SearchOptions) -> Found:
+def beam(
+    step, state: DecoderState, batch_size: int, options: SearchOptions, source_lengths: Tensor | None = None
+) -> Found:
     """Beam search: the best of B x K x V a step by ``topk``, the state gathered by ``index_select``."""
     (eos,) = options.eos_ids
+    limits = _limits(batch_size, options, source_lengths)
     width = options.beam_size
     tokens = torch.full((batch_size, 1), options.bos_id)
     total = torch.zeros(batch_size, 1)  # [B, K], -inf where a slot is done
@@ -59,9 +75,9 @@ def beam(step, state: DecoderState, batch_size: int, options: SearchOptions) -> 
     open_slots = torch.full((batch_size, 1), width)
     ranks = torch.arange(width)
     finished: list[list[tuple[float, list[int], float]]] = [[] for _ in range(batch_size)]
-    for t in range(options.max_length + 1):
+    for t in range(int(limits.max()) + 1):
         output = step(tokens, torch.full((batch_size,), t), state)
-        log_probs = _log_probs(output.scores, t, options)
+        log_probs = _log_probs(output.scores, t, limits, options)
         vocabulary = log_probs.shape[-1]
         candidates = log_probs.add_(total.unsqueeze(-1)).flatten(1)  # [B, K * V]
         total, index = candidates.topk(min(width, candidates.shape[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,20 +34,28 @@ serve(lambda case: Counting(), ["pydantic"])
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])
-@pytest.mark.parametrize("limits", [{"max_length": 12}, {"min_length": 3, "max_length": 6}, {"max_length": 1}])
-def test_the_plain_loop_finds_what_the_engine_finds(beam_size: int, limits: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_length": 12},
+        {"min_length": 3, "max_length": 6},
+        {"max_length": 1},
+        {"min_length": 4, "max_length": 9, "max_length_ratio": 1.5, "max_length_margin": 0},
+    ],
+)
+def test_the_plain_loop_finds_what_the_engine_finds(beam_size: int, limits: dict[str, Any]) -> None:
     decoder, encoder = random_model(MODEL, 9)
     with torch.no_grad():  # lively, so that outputs differ and end on their own
         for parameter in [*decoder.parameters(), *encoder.parameters()]:
             parameter.copy_(torch.randn_like(parameter))
         decoder.output_layer.bias[2] += 4.0  # EOS
-    source = torch.randint(4, 9, (16, 5))
+    source, lengths = torch.randint(4, 9, (16, 5)), torch.randint(1, 6, (16,))
     options = SearchOptions(beam_size=beam_size, length_penalty=0.6, **limits)
     with torch.inference_mode():
-        state = decoder.init_state(encoder(Batch(source, torch.ones_like(source, dtype=torch.bool))), 16)
+        state = decoder.init_state(encoder(Batch(source, torch.arange(5) < lengths.unsqueeze(1))), 16)
         loop = plain_loop.greedy if beam_size == 1 else plain_loop.beam
-        plain = loop(decoder.step, state, 16, options)
-        found = [nbest[0] for nbest in search(decoder.step, state, options)]
+        plain = loop(decoder.step, state, 16, options, lengths)
+        found = [nbest[0] for nbest in search(decoder.step, state, options, source_lengths=lengths)]
     assert [tokens for tokens, _ in plain] == [hypothesis.tokens for hypothesis in found]
     assert [log_prob for _, log_prob in plain] == pytest.approx([h.log_prob for h in found], abs=1e-4)
     assert len({len(tokens) for tokens, _ in plain}) > 1 or limits["max_length"] == 1, "all outputs are of one length"
