@@ -4,8 +4,8 @@ LSTM, 2 + 2 layers of 512, Luong attention (general), vocabulary 8,000. The riva
 search from an encoded batch on, the projection of the keys included and the encoder, the same call for both, left out.
 The tokens counted are those of the best hypotheses, EOS included.
 
-Two kinds of batch. *Equal*: 20 source tokens, outputs forced to 30 tokens and EOS, so that both call the same steps, and
-only what is outside of them can differ. *Mixed*: 10 to 30 source tokens and outputs of 1.5 times as many, as in a
+Two kinds of batch. *Equal*: 20 source tokens, outputs forced to 30 tokens and EOS, so that both call the same steps,
+and only what is outside of them can differ. *Mixed*: 10 to 30 source tokens and outputs of 1.5 times as many, as in a
 batch of real sentences: the engine drops a sentence when it is done, the plain loop carries it to the end.
 """
 

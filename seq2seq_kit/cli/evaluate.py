@@ -42,7 +42,7 @@ def evaluate(
     """
     from rich.progress import Progress
 
-    from seq2seq_kit.cli.console import stderr
+    from seq2seq_kit.console import stderr
     from seq2seq_kit.decoding.pipeline import load
     from seq2seq_kit.evaluation.evaluate import evaluate as score
     from seq2seq_kit.evaluation.evaluate import group_references

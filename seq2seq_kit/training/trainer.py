@@ -22,7 +22,7 @@ from seq2seq_kit.checkpoint import (
     save_weights,
     write_manifest,
 )
-from seq2seq_kit.cli.console import stderr
+from seq2seq_kit.console import stderr
 from seq2seq_kit.decoding.pipeline import check_device
 from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.errors import ConfigError, DataError, UserError
