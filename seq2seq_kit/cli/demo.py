@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +16,12 @@ if TYPE_CHECKING:
 
 CONFIG = Path(__file__).with_name("demo.yaml")
 QUICK = ["training.max_minutes=0.35", "training.validate_every=200", "training.validation_examples=50"]
-SENTENCES = ["Where is the station?", "I don't have any money.", "She is very happy today.", "Can you help me, please?"]
+SENTENCES = [  # the attention of the first is drawn
+    "The teacher gave us a brown armchair.",
+    "Where is the station?",
+    "I don't have any money.",
+    "Can you help me, please?",
+]
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -46,7 +54,15 @@ def demo(
     _score(pipeline, limit=60 if quick else None)
     _pictures(pipeline, console)
     console.print("\nTranslate your own sentence:")
-    console.print(f'  [bold]echo "Where is my umbrella?" | s2s translate {run}[/]', soft_wrap=True)
+    console.print(f'  [bold]echo "Where is my umbrella?" | {_this_command()} translate {run}[/]', soft_wrap=True)
+
+
+def _this_command() -> str:
+    """How to call ``s2s`` from here: the environment of ``make demo`` is not on the path."""
+    if shutil.which("s2s"):
+        return "s2s"
+    started = Path(sys.argv[0])
+    return os.path.relpath(started) if started.name == "s2s" else f"{sys.executable} -m seq2seq_kit"
 
 
 def _next_free(folder: Path) -> Path:

@@ -12,5 +12,5 @@ def test_quick_demo(run_s2s, tmp_path: Path) -> None:
     for picture in ("curves.png", "attention.png"):
         assert (run / picture).read_bytes().startswith(b"\x89PNG")
     assert "held-out composed" in done.stdout and "held-out hand-written" in done.stdout
-    assert "s2s translate runs/demo-1" in done.stdout
+    assert "translate runs/demo-1" in done.stdout
     assert run_s2s("translate", "runs/demo-1", input="Hello!\n", cwd=tmp_path).stdout.count("\n") == 1
