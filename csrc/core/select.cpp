@@ -9,7 +9,8 @@
 namespace seq2seq_kit {
 namespace {
 
-constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kImpossible = -kInfinity;
 
 /// From a raw score to a hypothesis' sum. Increasing in the score, so that a block's maximum bounds its block.
 struct RowScore {
@@ -28,15 +29,17 @@ bool contains(std::span<const int64_t> tokens, int64_t token) {
 bool Selector::select(const SelectionTask& task) {
   best_.clear();
   maxima_.resize(kernels::block_count(task.vocab));
-  bool valid = true;
   // Slots and tokens are visited in ascending order, so a candidate that only equals the least one ranks below it.
   for (size_t slot = 0; slot < task.sums.size(); ++slot) {
     const float* row = task.scores + static_cast<int64_t>(slot) * task.vocab;
-    const float max = kernels::block_maxima(row, task.vocab, maxima_.data(), valid);
-    if (!valid) return false;
+    const float max = kernels::block_maxima(row, task.vocab, maxima_.data());
+    if (max == kInfinity) return false;
+    // Where a row is normalised, its sum tells of NaN at no cost.
+    const bool summed = task.normalise && max != kImpossible;
+    const float log_sum = summed ? kernels::log_sum_exp(row, task.vocab, max) : 0.0f;
+    if (summed ? std::isnan(log_sum) : kernels::has_nan(row, task.vocab)) return false;
     if (max == kImpossible) continue;
 
-    const float log_sum = task.normalise ? kernels::log_sum_exp(row, task.vocab, max) : 0.0f;
     const RowScore scored{task.normalise ? max : 0.0f, log_sum, task.sums[slot]};
     const auto offer_token = [&](int64_t token) {
       const float total = scored.total(row[token]);

@@ -28,7 +28,8 @@ INLINE float exp_of_negative(float x) {
   constexpr float kLn2High = 0.693359375f;   // exact in few bits, so that n * kLn2High is exact
   constexpr float kLn2Low = -2.12194440e-4f;
   x = x < kLowest ? kLowest : x;
-  const float n = (x * 1.44269504f + kToInteger) - kToInteger;
+  const float shifted = x * 1.44269504f + kToInteger;  // its lowest bits are n, in two's complement
+  const float n = shifted - kToInteger;
   const float r = (x - n * kLn2High) - n * kLn2Low;
   float p = 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
@@ -37,15 +38,13 @@ INLINE float exp_of_negative(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+  return p * std::bit_cast<float>((std::bit_cast<uint32_t>(shifted) + 127u) << 23);  // p is NaN where x is
 }
 
 }  // namespace
 
-PER_ISA float block_maxima(const float* row, int64_t size, float* maxima, bool& valid) {
-  constexpr float kGreatest = std::numeric_limits<float>::max();
+PER_ISA float block_maxima(const float* row, int64_t size, float* maxima) {
   float greatest = -std::numeric_limits<float>::infinity();
-  int32_t invalid = 0;
   for (int64_t start = 0; start < size; start += kBlock) {
     float lanes[kLanes];
     std::fill(lanes, lanes + kLanes, -std::numeric_limits<float>::infinity());
@@ -56,19 +55,14 @@ PER_ISA float block_maxima(const float* row, int64_t size, float* maxima, bool& 
       for (int64_t lane = 0; lane < kLanes; ++lane) {
         const float x = block[i + lane];
         lanes[lane] = x > lanes[lane] ? x : lanes[lane];
-        invalid |= !(x <= kGreatest);  // NaN and +inf
       }
     }
-    for (; i < length; ++i) {
-      lanes[0] = std::max(lanes[0], block[i]);
-      invalid |= !(block[i] <= kGreatest);
-    }
+    for (; i < length; ++i) lanes[0] = std::max(lanes[0], block[i]);
     float max = lanes[0];
     for (int64_t lane = 1; lane < kLanes; ++lane) max = std::max(max, lanes[lane]);
     *maxima++ = max;
     greatest = std::max(greatest, max);
   }
-  valid = valid && !invalid;
   return greatest;
 }
 
@@ -89,6 +83,12 @@ PER_ISA float log_sum_exp(const float* row, int64_t size, float max) {
     total += lanes[0];
   }
   return static_cast<float>(std::log(total));
+}
+
+PER_ISA bool has_nan(const float* row, int64_t size) {
+  int32_t found = 0;
+  for (int64_t i = 0; i < size; ++i) found |= row[i] != row[i];
+  return found != 0;
 }
 
 }  // namespace seq2seq_kit::kernels

@@ -12,10 +12,13 @@ inline constexpr int64_t kBlock = 64;
 inline int64_t block_count(int64_t size) { return (size + kBlock - 1) / kBlock; }
 
 /// Writes the maximum of each block to `maxima` [block_count(size)] and returns the greatest of them; -inf for an empty
-/// row. `valid` turns false where a score is NaN or +inf.
-float block_maxima(const float* row, int64_t size, float* maxima, bool& valid);
+/// row. NaN is passed over: `log_sum_exp` and `has_nan` find it.
+float block_maxima(const float* row, int64_t size, float* maxima);
 
-/// log(sum(exp(row - max))), for `max` the greatest score of the row and finite.
+/// log(sum(exp(row - max))), for `max` the greatest score of the row and finite. NaN where a score is NaN.
 float log_sum_exp(const float* row, int64_t size, float max);
+
+/// True where a score is NaN.
+bool has_nan(const float* row, int64_t size);
 
 }  // namespace seq2seq_kit::kernels
