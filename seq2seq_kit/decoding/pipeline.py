@@ -12,6 +12,7 @@ import torch
 from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.decoding.generate import generate
 from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.device import check_device
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Example, Output
 from seq2seq_kit.registry import registry
@@ -36,17 +37,6 @@ def load(
             raise UserError(f"threads must be at least 1, got {threads}")
         torch.set_num_threads(threads)
     return Pipeline(Path(run), check_device(device), which)
-
-
-def check_device(device: str) -> torch.device:
-    """The torch device of that name; raises a :class:`UserError` where this machine has none."""
-    try:
-        chosen = torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"device {device!r} cannot be used here: {reason}") from None
-    return chosen
 
 
 class Pipeline:

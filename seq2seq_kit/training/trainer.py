@@ -23,8 +23,8 @@ from seq2seq_kit.checkpoint import (
     write_manifest,
 )
 from seq2seq_kit.console import stderr
-from seq2seq_kit.decoding.pipeline import check_device
 from seq2seq_kit.decoding.search import check_options
+from seq2seq_kit.device import check_device
 from seq2seq_kit.errors import ConfigError, DataError, UserError
 from seq2seq_kit.interfaces import Batch, Criterion, EncodedExample, Task
 from seq2seq_kit.model import Model, build_model
