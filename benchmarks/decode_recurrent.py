@@ -5,8 +5,8 @@ search from an encoded batch on, the projection of the keys included and the enc
 The tokens counted are those of the best hypotheses, EOS included.
 
 Two kinds of batch. *Equal*: 20 source tokens, outputs forced to 30 tokens and EOS, so that both call the same steps,
-and only what is outside of them can differ. *Mixed*: 10 to 30 source tokens and outputs of 1.5 times as many; the engine
-drops a sentence when it is done, the plain loop carries it to the end. Lengths differ more here than in batches that
+and only what is outside of them can differ. *Mixed*: 10 to 30 source tokens and outputs of 1.5 times as many; there the
+engine drops a sentence when it is done, and the plain loop carries it on. Lengths differ more here than in batches that
 were sorted by length, as ``s2s translate`` sorts them, so for those the ratio lies between the two kinds.
 """
 
