@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "bindings/options.h"
 #include "bindings/python_step.h"
 #include "seq2seq_kit/abi.h"
 #include "seq2seq_kit/errors.h"
@@ -21,7 +22,7 @@ namespace py = pybind11;
 namespace seq2seq_kit {
 namespace {
 
-/// (tokens, score, log_prob, token_log_probs, attention): the fields of `seq2seq_kit.decoding.hypothesis.Hypothesis`.
+/// (tokens, score, log_prob, token_log_probs, finish, attention): the fields of `seq2seq_kit.decoding.hypothesis.Hypothesis`.
 py::list to_python(const SearchResult& result) {
   py::list sentences;
   for (size_t b = 0; b < result.hypotheses.size(); ++b) {
@@ -29,7 +30,7 @@ py::list to_python(const SearchResult& result) {
     for (size_t i = 0; i < result.hypotheses[b].size(); ++i) {
       const Hypothesis& h = result.hypotheses[b][i];
       const at::Tensor& attention = result.attention[b][i];
-      best.append(py::make_tuple(h.tokens, h.score, h.log_prob, h.token_log_probs,
+      best.append(py::make_tuple(h.tokens, h.score, h.log_prob, h.token_log_probs, std::string(to_string(h.finish)),
                                  attention.defined() ? py::cast(attention) : py::none()));
     }
     sentences.append(best);
@@ -53,31 +54,32 @@ class SignalCheck {
 };
 
 /// Runs a search without the GIL and without autograd.
-py::list run(StepModel& model, const SearchOptions& options, const std::vector<int64_t>& source_lengths,
-             bool select_on_device) {
-  options.validate();
-  std::vector<int64_t> limits;
-  for (const int64_t length : source_lengths) limits.push_back(options.limit(length));
+py::list run(StepModel& model, const SearchOptions& options, const std::vector<SentenceInput>& sentences,
+             bool select_on_device, bool shrink) {
+  SearchControl control;
+  control.before_step = SignalCheck();
+  control.select_on_device = select_on_device;
+  control.shrink = shrink;
   SearchResult result;
   {
     py::gil_scoped_release released;
     c10::InferenceMode inference;
-    result = search(model, options, limits, SignalCheck(), select_on_device);
+    result = search(model, options, sentences, control);
   }
   return to_python(result);
 }
 
 py::list search_python(const py::object& step, const py::object& state, const SearchOptions& options,
-                       const std::vector<int64_t>& source_lengths, bool select_on_device) {
+                       const std::vector<SentenceInput>& sentences, bool select_on_device, bool shrink) {
   const PythonStep python_step(step);
   PythonStepModel model(std::cref(python_step), read_state(state));
-  return run(model, options, source_lengths, select_on_device);
+  return run(model, options, sentences, select_on_device, shrink);
 }
 
 py::list search_table(const at::Tensor& table, const py::object& kind, const SearchOptions& options,
-                      const std::vector<int64_t>& source_lengths, bool select_on_device) {
+                      const std::vector<SentenceInput>& sentences, bool select_on_device, bool shrink) {
   TableStepModel model(table, read_kind(kind));
-  return run(model, options, source_lengths, select_on_device);
+  return run(model, options, sentences, select_on_device, shrink);
 }
 
 }  // namespace
@@ -96,28 +98,10 @@ PYBIND11_MODULE(_native, module) {
     }
   });
 
-  py::class_<SearchOptions>(module, "SearchOptions")
-      .def(py::init<>())
-      .def_readwrite("beam_size", &SearchOptions::beam_size)
-      .def_readwrite("n_best", &SearchOptions::n_best)
-      .def_readwrite("length_penalty", &SearchOptions::length_penalty)
-      .def_readwrite("min_length", &SearchOptions::min_length)
-      .def_readwrite("max_length", &SearchOptions::max_length)
-      .def_readwrite("max_length_ratio", &SearchOptions::max_length_ratio)
-      .def_readwrite("max_length_margin", &SearchOptions::max_length_margin)
-      .def_readwrite("bos_id", &SearchOptions::bos_id)
-      .def_readwrite("eos_ids", &SearchOptions::eos_ids)
-      .def_property(
-          "semantics", [](const SearchOptions& options) { return std::string(to_string(options.semantics)); },
-          [](SearchOptions& options, const std::string& name) { options.semantics = parse_semantics(name); })
-      .def_property(
-          "numerics", [](const SearchOptions& options) { return std::string(to_string(options.numerics)); },
-          [](SearchOptions& options, const std::string& name) { options.numerics = parse_numerics(name); })
-      .def_readwrite("attention", &SearchOptions::attention)
-      .def("validate", &SearchOptions::validate);
+  bind_options(module);
 
-  module.def("search", &search_python, py::arg("step"), py::arg("state"), py::arg("options"), py::arg("source_lengths"),
-             py::arg("select_on_device") = false);
-  module.def("search_table", &search_table, py::arg("table"), py::arg("kind"), py::arg("options"),
-             py::arg("source_lengths"), py::arg("select_on_device") = false);
+  module.def("search", &search_python, py::arg("step"), py::arg("state"), py::arg("options"), py::arg("sentences"),
+             py::arg("select_on_device") = false, py::arg("shrink") = true);
+  module.def("search_table", &search_table, py::arg("table"), py::arg("kind"), py::arg("options"), py::arg("sentences"),
+             py::arg("select_on_device") = false, py::arg("shrink") = true);
 }

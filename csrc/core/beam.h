@@ -1,73 +1,102 @@
-// The hypotheses of one sentence: what is alive, what has finished, when to stop, what to return. Torch-free.
+// The search of one sentence: its live hypotheses, and the rules by which they go on and end. Torch-free.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "core/backpointers.h"
 #include "core/candidate.h"
+#include "core/processors/processor.h"
 #include "seq2seq_kit/hypothesis.h"
 #include "seq2seq_kit/search_options.h"
+#include "seq2seq_kit/sentence_input.h"
 
 namespace seq2seq_kit {
 
-/// One sentence's search under `semantics="kit"`. Hypotheses are kept as backpointers and written out once, at the end.
+class SentenceScores;
+
+/// One sentence's search. What all semantics share is here: live slots, backpointers, the sequences that processors
+/// read. Whose rules apply is in the classes of `core/semantics`; other ways to search are in `core/methods`.
 class Beam {
  public:
-  /// `options` must outlive the beam; `limit` is `options.limit(source_length)`.
-  Beam(const SearchOptions& options, int64_t limit);
+  /// `options` and `sentence` must outlive the beam.
+  Beam(const SearchOptions& options, const SentenceInput& sentence);
+  virtual ~Beam() = default;
 
-  /// How many candidates the next step takes at most: the slots that no finished hypothesis has taken.
-  int64_t wanted() const { return options_->beam_size - static_cast<int64_t>(finished_.size()); }
+  /// One time step: chooses among the continuations of the live slots. `first_row` is the row of this sentence's slot 0
+  /// in the step's output. By default, the best `wanted()` candidates are taken.
+  virtual void step(SentenceScores& scores, int64_t first_row);
 
-  /// Which tokens the next step may take.
-  Allowed allowed() const;
+  /// How many candidates the next `advance` takes at most.
+  virtual int64_t wanted() const = 0;
 
-  /// The live slots: their sums of log-probabilities, last tokens, and (after an `advance`) the slots they continue.
-  std::span<const float> sums() const { return sums_; }
-  std::span<const int64_t> tokens() const { return tokens_; }
-  std::span<const int64_t> parents() const { return parents_; }
+  /// Takes a step's best candidates, best first, at most `wanted()` of them.
+  virtual void advance(std::span<const Candidate> candidates, int64_t first_row) = 0;
 
-  /// Takes a step's best candidates, best first, at most `wanted()` of them. `first_row` is the row of this sentence's
-  /// slot 0 in the step's output.
-  void advance(std::span<const Candidate> candidates, int64_t first_row);
+  /// True when `step` asks for nothing but the best `wanted()` candidates, so that they may be found elsewhere (on an
+  /// accelerator).
+  virtual bool takes_only_best() const { return true; }
 
-  /// True when no slot is left, or when no live hypothesis can still enter the `n_best` best.
-  bool done() const;
+  /// What the semantics itself bars at the next step: EOS before the least length, all but EOS at the limit.
+  virtual Allowed allowed() const { return Allowed::all; }
 
-  /// The `n_best` best finished hypotheses, best first; among equals, the one that finished first.
-  std::vector<Hypothesis> hypotheses() const;
+  virtual bool done() const = 0;
+
+  /// The `n_best` best finished hypotheses, best first.
+  virtual std::vector<Hypothesis> hypotheses() const = 0;
+
+  /// As `hypotheses`, and where these are fewer than `n_best`, the best live ones, marked as cut short.
+  std::vector<Hypothesis> best_so_far() const;
+
+  /// The live slots, and what the next step is fed.
+  struct Slot {
+    float sum;        // of token log-probabilities
+    int64_t token;    // the last one
+    int64_t parent;   // the slot of the step before that it continues
+    int64_t node;     // its last backpointer
+    int64_t state;    // of the sentence's automaton
+  };
+  std::span<const Slot> slots() const { return slots_; }
+
+  /// One live slot as processors see it.
+  HypothesisView view(int64_t slot) const;
+
+  /// Tokens generated so far by every live hypothesis.
+  int64_t length() const { return length_; }
+  int64_t limit() const { return limit_; }
+  const SearchOptions& options() const { return *options_; }
+  const SentenceInput& sentence() const { return *sentence_; }
+
+ protected:
+  /// Between these two, `keep` lists the slots of the next step, in order, and `record` gives backpointers to
+  /// candidates of this one.
+  void begin(int64_t first_row);
+  void end();
+
+  int64_t record(const Candidate& candidate);
+  void keep(const Candidate& candidate, int64_t node);
+
+  /// A hypothesis of `node`, with its sum, score and end.
+  Hypothesis write_out(int64_t node, float sum, double score, Finish finish) const;
+
+  /// The score by which a live or finished hypothesis is ranked, at `length` tokens.
+  virtual double score(float sum, int64_t length) const;
 
  private:
-  struct Node {  // one token of a hypothesis, pointing back
-    int64_t token;
-    int64_t row;
-    int64_t previous;  // kStart at the first token
-    float log_prob;
-  };
-  struct Finished {
-    double score;
-    float sum;
-    int64_t last;
-  };
-  static constexpr int64_t kStart = -1;
-
-  double score(float sum, int64_t length) const;
-  bool ends(int64_t token) const;
-  Hypothesis materialise(const Finished& finished) const;
-
   const SearchOptions* options_;
+  const SentenceInput* sentence_;
   int64_t limit_;
-  int64_t length_ = 0;  // tokens generated so far by every live hypothesis
+  int64_t length_ = 0;
+  int64_t first_row_ = 0;
 
-  std::vector<Node> nodes_;
-  std::vector<Finished> finished_;  // best first
-
-  // The live slots, best first.
-  std::vector<float> sums_;
-  std::vector<int64_t> tokens_;
-  std::vector<int64_t> parents_;
-  std::vector<int64_t> last_;  // their last nodes
+  Backpointers backpointers_;
+  std::vector<Slot> slots_, next_slots_;
+  std::vector<int64_t> sequences_, next_sequences_;  // [slots, 1 + length]
 };
+
+/// The beam of a sentence under `options`.
+std::unique_ptr<Beam> make_beam(const SearchOptions& options, const SentenceInput& sentence);
 
 }  // namespace seq2seq_kit

@@ -13,7 +13,7 @@ struct Candidate {
   int64_t token;
 };
 
-/// Which tokens may come next.
+/// Which tokens the rules of a semantics let come next.
 enum class Allowed { all, all_but_eos, only_eos };
 
 }  // namespace seq2seq_kit

@@ -3,12 +3,15 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <chrono>
+#include <memory>
 #include <numeric>
+#include <string>
 
 #include "core/beam.h"
 #include "seq2seq_kit/errors.h"
+#include "torch/advance.h"
 #include "torch/attention_trace.h"
-#include "torch/candidates.h"
 #include "torch/tensors.h"
 
 namespace seq2seq_kit {
@@ -19,90 +22,100 @@ std::string where(int64_t sentence, int64_t position) {
   return "sentence " + std::to_string(sentence) + ", step " + std::to_string(position) + ": ";
 }
 
-void check_eos(const SearchOptions& options, int64_t vocab) {
-  for (const int64_t eos : options.eos_ids) {
-    if (eos >= vocab) {
-      throw SearchError("search option eos_ids = " + std::to_string(eos) + ": the step scores only " +
-                        std::to_string(vocab) + " tokens");
-    }
-  }
-}
-
-void check_candidates(const Candidates& found, const StepScores& step, const std::vector<int64_t>& active,
-                      int64_t position) {
-  if (!found.invalid.empty()) {
-    throw SearchError(where(active[found.invalid.front()], position) + "the step's scores contain NaN or +inf");
-  }
-  // The exact stop rule rests on log-probabilities that never raise a sum. Rounding above 0 is forgiven.
-  constexpr float kRounding = 1e-3f;
-  for (size_t b = 0; b < found.best.size(); ++b) {
-    for (const Candidate& candidate : found.best[b]) {
-      if (step.kind == ScoreKind::log_probs && candidate.log_prob > kRounding) {
-        throw SearchError(where(active[b], position) + "the step's score " + std::to_string(candidate.log_prob) +
-                          " is above 0: scores of kind 'log_probs' are log-probabilities (kind 'logits' is normalised "
-                          "by the search)");
-      }
-    }
-  }
+void check(const std::vector<BadScores>& bad, const std::vector<int64_t>& active, int64_t position) {
+  if (bad.empty()) return;
+  const std::string place = where(active[bad.front().sentence], position);
+  if (bad.front().fault == RowFault::not_finite) throw SearchError(place + "the step's scores contain NaN or +inf");
+  // The exact stop rule rests on log-probabilities that never raise a sum.
+  throw SearchError(place +
+                    "a score of the step is above 0: scores of kind 'log_probs' are log-probabilities (kind 'logits' is "
+                    "normalised by the search)");
 }
 
 /// The batch's live hypotheses as the next step sees them: K' is the greatest number of live slots; the dead ones of a
-/// sentence repeat its first.
+/// sentence repeat its first, and a sentence that is done but stays in the batch goes on from its own slot 0.
 struct Layout {
   Selection selection;
   std::vector<int64_t> tokens;  // [B' * K']
 };
 
-Layout next_layout(const std::vector<const Beam*>& beams) {
+Layout next_layout(const std::vector<Beam*>& beams, const SearchOptions& options, bool shrink) {
   Layout layout;
-  for (size_t b = 0; b < beams.size(); ++b) {
-    if (beams[b]->done()) continue;
+  const auto live = [](const Beam* beam) { return beam && !beam->done(); };
+  const bool any = std::any_of(beams.begin(), beams.end(), live);
+  for (size_t b = 0; any && b < beams.size(); ++b) {
+    if (shrink && !live(beams[b])) continue;
     layout.selection.survivors.push_back(static_cast<int64_t>(b));
-    layout.selection.beams = std::max(layout.selection.beams, static_cast<int64_t>(beams[b]->tokens().size()));
+    if (!live(beams[b])) continue;
+    layout.selection.beams = std::max(layout.selection.beams, static_cast<int64_t>(beams[b]->slots().size()));
   }
   for (const int64_t b : layout.selection.survivors) {
-    const auto tokens = beams[b]->tokens(), parents = beams[b]->parents();
     for (size_t k = 0; k < static_cast<size_t>(layout.selection.beams); ++k) {
-      const size_t slot = k < tokens.size() ? k : 0;
-      layout.tokens.push_back(tokens[slot]);
-      layout.selection.parents.push_back(parents[slot]);
+      if (!live(beams[b])) {
+        layout.tokens.push_back(options.bos_id);
+        layout.selection.parents.push_back(0);
+        continue;
+      }
+      const auto slots = beams[b]->slots();
+      const Beam::Slot& slot = slots[k < slots.size() ? k : 0];
+      layout.tokens.push_back(slot.token);
+      layout.selection.parents.push_back(slot.parent);
     }
   }
   return layout;
 }
 
+/// Whether the time that the options give has passed since the search began.
+class Deadline {
+ public:
+  explicit Deadline(double seconds) : seconds_(seconds) {}
+
+  bool passed() const {
+    if (seconds_ == 0) return false;
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count() >= seconds_;
+  }
+
+ private:
+  double seconds_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
-SearchResult search(StepModel& model, const SearchOptions& options, const std::vector<int64_t>& limits,
-                    const std::function<void()>& before_step, bool select_on_device) {
+SearchResult search(StepModel& model, const SearchOptions& options, const std::vector<SentenceInput>& sentences,
+                    const SearchControl& control) {
   options.validate();
-  const auto batch = static_cast<int64_t>(limits.size());
-  std::vector<Beam> all;
-  for (const int64_t limit : limits) all.emplace_back(options, limit);
+  for (const SentenceInput& sentence : sentences) sentence.validate();
+  const auto batch = static_cast<int64_t>(sentences.size());
+  std::vector<std::unique_ptr<Beam>> all;
+  for (const SentenceInput& sentence : sentences) all.push_back(make_beam(options, sentence));
 
   std::vector<int64_t> active(batch);
   std::iota(active.begin(), active.end(), 0);
   std::vector<int64_t> tokens(batch, options.bos_id);
   int64_t width = 1;  // K of the current step
-  CandidateFinder finder(options, select_on_device);
+  const Processors processors = make_processors(options, sentences);
+  Advance advance(options, processors, control.select_on_device);
   AttentionTrace trace;
+  const Deadline deadline(options.max_seconds);
+  bool out_of_time = false;
 
   model.init(batch, options.beam_size);
   for (int64_t position = 0; !active.empty(); ++position) {
-    before_step();
+    out_of_time = deadline.passed();
+    if (out_of_time) break;
+    control.before_step();
     const auto rows = static_cast<int64_t>(active.size());
     const StepScores step = model.step(to_tensor(tokens, model.device()).view({rows, width}),
                                        at::full({rows}, position, at::TensorOptions(at::kLong).device(model.device())));
-    check_eos(options, step.scores.size(2));
+    if (position == 0) options.validate_tokens(step.scores.size(2));
     if (options.attention) trace.append(step.attention);
 
-    std::vector<const Beam*> beams;
-    for (const int64_t sentence : active) beams.push_back(&all[sentence]);
-    const Candidates found = finder.find(step, beams);
-    check_candidates(found, step, active, position);
-    for (int64_t b = 0; b < rows; ++b) all[active[b]].advance(found.best[b], b * width);
+    std::vector<Beam*> beams;
+    for (const int64_t sentence : active) beams.push_back(all[sentence]->done() ? nullptr : all[sentence].get());
+    check(advance(step, beams), active, position);
 
-    Layout layout = next_layout(beams);
+    Layout layout = next_layout(beams, options, control.shrink);
     std::vector<int64_t> still_active;
     for (const int64_t b : layout.selection.survivors) still_active.push_back(active[b]);
     active = std::move(still_active);
@@ -113,8 +126,8 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
   }
 
   SearchResult result;
-  for (const Beam& beam : all) {
-    result.hypotheses.push_back(beam.hypotheses());
+  for (const auto& beam : all) {
+    result.hypotheses.push_back(out_of_time && !beam->done() ? beam->best_so_far() : beam->hypotheses());
     result.attention.emplace_back();
     for (const Hypothesis& hypothesis : result.hypotheses.back()) {
       result.attention.back().push_back(trace.along(hypothesis));

@@ -7,6 +7,7 @@
 
 #include "seq2seq_kit/hypothesis.h"
 #include "seq2seq_kit/search_options.h"
+#include "seq2seq_kit/sentence_input.h"
 #include "seq2seq_kit/step_model.h"
 
 namespace seq2seq_kit {
@@ -16,9 +17,15 @@ struct SearchResult {
   std::vector<std::vector<at::Tensor>> attention;   // [B][as hypotheses] of [tokens, S'], where asked for and given
 };
 
-/// Searches a batch. `limits` [B] are the sentences' `SearchOptions::limit`. `before_step` is called once a time step
-/// and may throw to end the search. `select_on_device`: see CandidateFinder.
-SearchResult search(StepModel& model, const SearchOptions& options, const std::vector<int64_t>& limits,
-                    const std::function<void()>& before_step, bool select_on_device);
+/// What a caller may do while a search runs, and how tests make it take other ways to the same result.
+struct SearchControl {
+  std::function<void()> before_step;  // called once a time step; may throw to end the search
+  bool select_on_device = false;      // see Advance
+  bool shrink = true;                 // sentences leave the batch when they are done
+};
+
+/// Searches a batch: `sentences` [B].
+SearchResult search(StepModel& model, const SearchOptions& options, const std::vector<SentenceInput>& sentences,
+                    const SearchControl& control);
 
 }  // namespace seq2seq_kit

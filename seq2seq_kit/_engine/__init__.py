@@ -30,6 +30,22 @@ except ModuleNotFoundError as error:
 
 _check_torch(TORCH_VERSION, torch.__version__)
 
-from seq2seq_kit._engine._native import ABI, SearchOptions, search, search_table  # noqa: E402
+from seq2seq_kit._engine._native import (  # noqa: E402
+    ABI,
+    Automaton,
+    SearchOptions,
+    SentenceInput,
+    search,
+    search_table,
+)
 
-__all__ = ["ABI", "TORCH_VERSION", "EngineError", "SearchOptions", "search", "search_table"]
+__all__ = [
+    "ABI",
+    "TORCH_VERSION",
+    "Automaton",
+    "EngineError",
+    "SearchOptions",
+    "SentenceInput",
+    "search",
+    "search_table",
+]

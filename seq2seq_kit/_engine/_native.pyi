@@ -2,39 +2,100 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from seq2seq_kit.decoding.hypothesis import Finish
 from seq2seq_kit.interfaces import DecoderState, ScoreKind, StepOutput
 
 ABI: int
 
+class Automaton:
+    arcs: Sequence[dict[int, int]]
+    accepting: set[int]
+    def __init__(self) -> None: ...
+
+class SentenceInput:
+    source_length: int
+    source: Sequence[int]
+    prefix: Sequence[int]
+    constraints: Sequence[Sequence[Sequence[int]]]
+    banned: Sequence[Sequence[int]]
+    automaton: Automaton | None
+    key: int
+    def __init__(self) -> None: ...
+
 class SearchOptions:
     beam_size: int
     n_best: int
-    length_penalty: float
-    min_length: int
-    max_length: int
-    max_length_ratio: float
-    max_length_margin: int
-    bos_id: int
-    eos_ids: Sequence[int]
     semantics: str
     numerics: str
+    bos_id: int
+    eos_ids: Sequence[int]
+    unk_id: int
+    min_length: int
+    max_length: int
+    min_new_tokens: int
+    max_new_tokens: int
+    max_length_ratio: float
+    max_length_margin: int
+    length_decay_start: int
+    length_decay_factor: float
+    length_penalty: float
+    length_penalty_offset: float
+    word_penalty: float
+    brevity_penalty: float
+    brevity_ratio: float
+    coverage_penalty: float
+    coverage: str
+    unk_penalty: float
+    stop: str
+    patience: float
+    max_seconds: float
+    no_repeat_ngram: int
+    no_repeat_ngram_except: Sequence[int]
+    no_repeat_ngram_source: int
+    repetition_penalty: float
+    repetition_penalty_source: float
+    bad_words: Sequence[Sequence[int]]
+    sequence_bias: Sequence[tuple[Sequence[int], float]]
+    suppress: Sequence[int]
+    suppress_at_start: Sequence[int]
+    forced_first: int
+    forced_last: int
+    prefix_bias: float
+    sampling: str
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    typical_p: float
+    epsilon: float
+    eta: float
+    seed: int
+    rng: str
+    groups: int
+    diversity_penalty: float
+    sibling_penalty: float
+    alternatives: bool
     attention: bool
+    top_tokens: int
     def __init__(self) -> None: ...
     def validate(self) -> None: ...
 
-_Fields = tuple[list[int], float, float, list[float], Tensor | None]  # of seq2seq_kit.decoding.hypothesis.Hypothesis
+# The fields of seq2seq_kit.decoding.hypothesis.Hypothesis.
+_Fields = tuple[list[int], float, float, list[float], Finish, Tensor | None]
 
 def search(
     step: Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor],
     state: DecoderState,
     options: SearchOptions,
-    source_lengths: Sequence[int],
+    sentences: Sequence[SentenceInput],
     select_on_device: bool = False,
+    shrink: bool = True,
 ) -> list[list[_Fields]]: ...
 def search_table(
     table: Tensor,
     kind: ScoreKind,
     options: SearchOptions,
-    source_lengths: Sequence[int],
+    sentences: Sequence[SentenceInput],
     select_on_device: bool = False,
+    shrink: bool = True,
 ) -> list[list[_Fields]]: ...

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Finish = Literal["eos", "length", "stopped", "deadline"]
 
 
 @dataclass(frozen=True)
@@ -16,10 +18,13 @@ class Hypothesis:
     tokens: list[int]
     """The generated tokens, EOS included when the hypothesis ended with one; BOS is not."""
     score: float
-    """What hypotheses are ranked by: ``log_prob / len(tokens) ** length_penalty``, higher is better."""
+    """What hypotheses are ranked by, higher is better: by default ``log_prob / len(tokens) ** length_penalty``."""
     log_prob: float
     """The sum of ``token_log_probs`` in nats, added up in float32 from the first to the last."""
     token_log_probs: list[float]
     """The log-probability of each token given those before it, in nats."""
+    finish: Finish = "eos"
+    """Why it ended: it wrote an end symbol; it reached the length limit; the caller's stop criterion said so; or the
+    deadline passed, and it had not ended."""
     attention: Tensor | None = field(default=None, compare=False, repr=False)
     """``[len(tokens), S']``: where each token looked in the memory; None unless asked for and given by the decoder."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seq2seq_kit import _engine
 from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.errors import SearchError
 from seq2seq_kit.interfaces import DecoderState, StepOutput
@@ -22,9 +23,11 @@ def search(
     state: DecoderState | None = None,
     options: SearchOptions | None = None,
     *,
+    sentences: Sequence[SentenceInput] | None = None,
     source_lengths: Tensor | Sequence[int] | None = None,
     batch_size: int | None = None,
     _select_on_device: bool = False,
+    _shrink: bool = True,
 ) -> list[list[Hypothesis]]:
     """Search a batch of sentences with ``step``, which is called once a time step for the whole batch.
 
@@ -38,8 +41,9 @@ def search(
         step: a decoder's ``step``, or any callable like it.
         state: the state before the first step (K = 1), from ``Decoder.init_state``; None for a step without state.
         options: see :class:`SearchOptions`.
-        source_lengths: [B] source lengths, for ``max_length_ratio``.
-        batch_size: B, where neither ``state`` nor ``source_lengths`` tells.
+        sentences: [B] what the search is told about each sentence: forced prefix, constraints, source tokens, …
+        source_lengths: [B] source lengths, for options that depend on them; short for ``sentences`` that hold no more.
+        batch_size: B, where nothing else tells.
 
     Returns:
         For each sentence its ``n_best`` best hypotheses, best first; fewer or none where too few could finish, because
@@ -58,8 +62,8 @@ def search(
     if not isinstance(state, DecoderState):
         raise SearchError(f"state is a {type(state).__name__}, expected a DecoderState")
     native = _native(options)
-    lengths = _lengths(state, source_lengths, batch_size, options)
-    found = _engine.search(step, state, native, lengths, _select_on_device)
+    inputs = [_native_input(sentence) for sentence in _sentences(state, sentences, source_lengths, batch_size, options)]
+    found = _engine.search(step, state, native, inputs, _select_on_device, _shrink)
     return [[Hypothesis(*values) for values in sentence] for sentence in found]
 
 
@@ -81,23 +85,58 @@ def _native(options: SearchOptions) -> _engine.SearchOptions:
     return native
 
 
-def _lengths(
-    state: DecoderState, source_lengths: Tensor | Sequence[int] | None, batch_size: int | None, options: SearchOptions
-) -> list[int]:
-    """One length a sentence, 0 where unknown; their number is B."""
-    if source_lengths is None:
-        if options.max_length_ratio:
-            raise SearchError("search option max_length_ratio needs source_lengths")
+def _sentences(
+    state: DecoderState,
+    sentences: Sequence[SentenceInput] | None,
+    source_lengths: Tensor | Sequence[int] | None,
+    batch_size: int | None,
+    options: SearchOptions,
+) -> list[SentenceInput]:
+    """One input a sentence; their number is B."""
+    if sentences is not None:
+        if source_lengths is not None:
+            raise SearchError("give sentences or source_lengths, not both: a SentenceInput has its source_length")
+        given, name = list(sentences), "sentences"
+        for sentence in given:
+            if not isinstance(sentence, SentenceInput):
+                raise SearchError(f"sentences has a {type(sentence).__name__}, expected a SentenceInput each")
+    elif source_lengths is not None:
+        lengths = source_lengths.tolist() if isinstance(source_lengths, Tensor) else list(source_lengths)
+        if not all(isinstance(length, int) and length >= 0 for length in lengths):
+            raise SearchError(f"source_lengths = {lengths}: must be one whole number of at least 0 for each sentence")
+        given, name = [SentenceInput(source_length=length, key=i) for i, length in enumerate(lengths)], "source_lengths"
+    else:
+        for field in ("max_length_ratio", "brevity_penalty"):
+            if getattr(options, field):
+                raise SearchError(f"search option {field} needs source_lengths")
         batch_size = _batch_size(state) if batch_size is None else batch_size
         if not isinstance(batch_size, int) or batch_size < 0:
             raise SearchError(f"batch_size = {batch_size!r}: must be a whole number of at least 0")
-        return [0] * batch_size
-    lengths = source_lengths.tolist() if isinstance(source_lengths, Tensor) else list(source_lengths)
-    if not all(isinstance(length, int) and length >= 0 for length in lengths):
-        raise SearchError(f"source_lengths = {lengths}: must be one whole number of at least 0 for each sentence")
-    if batch_size is not None and batch_size != len(lengths):
-        raise SearchError(f"batch_size = {batch_size}, but there are {len(lengths)} source_lengths")
-    return lengths
+        return [SentenceInput(key=i) for i in range(batch_size)]
+    if batch_size is not None and batch_size != len(given):
+        raise SearchError(f"batch_size = {batch_size}, but there are {len(given)} {name}")
+    return given
+
+
+def _native_input(sentence: SentenceInput) -> _engine.SentenceInput:
+    """The sentence's input as the engine's struct of the same fields."""
+    native = _engine.SentenceInput()
+    for field in fields(sentence):
+        value = getattr(sentence, field.name)
+        if isinstance(value, Automaton):
+            automaton = _engine.Automaton()
+            _assign(automaton, "arcs", list(value.arcs), "an Automaton's")
+            _assign(automaton, "accepting", set(value.accepting), "an Automaton's")
+            value = automaton
+        _assign(native, field.name, value, "a SentenceInput's")
+    return native
+
+
+def _assign(native: object, name: str, value: object, whose: str) -> None:
+    try:
+        setattr(native, name, value)
+    except TypeError:
+        raise SearchError(f"{whose} {name} = {value!r}: is not of the type that is documented") from None
 
 
 def _batch_size(state: DecoderState) -> int:

@@ -129,7 +129,7 @@ def test_attention_at_some_positions_only_is_refused() -> None:
 
 
 def test_hypotheses_are_values() -> None:
-    one = Hypothesis([3, 2], -0.5, -1.0, [-0.5, -0.5], torch.zeros(2, 3))
+    one = Hypothesis([3, 2], -0.5, -1.0, [-0.5, -0.5], attention=torch.zeros(2, 3))
     assert one == Hypothesis([3, 2], -0.5, -1.0, [-0.5, -0.5])
     with pytest.raises(FrozenInstanceError):
         one.score = 0.0  # type: ignore[misc]

@@ -85,7 +85,7 @@ WRONG = {
     "scores: another device": (change(scores=lambda s: s.to("meta")), "is on device meta, expected cpu"),
     "scores: NaN": (change(scores=put(float("nan"))), "sentence 1, step 0: the step's scores contain NaN"),
     "scores: +inf": (change(scores=put(float("inf"))), "sentence 1, step 0: the step's scores contain NaN or .inf"),
-    "scores: positive": (change(kind="log_probs", scores=put(2.5)), "sentence 1, step 0: .* 2.5.* above 0"),
+    "scores: positive": (change(kind="log_probs", scores=put(2.5)), "sentence 1, step 0: .* above 0"),
     "kind": (change(kind="probs"), "the kind of scores is 'probs', expected 'logits' or 'log_probs'"),
     "rows: a list": (change(rows=[]), "the step's rows is a list, expected a dict of tensors"),
     "rows: another name": (change(rows=lambda r: {"c": r["h"]}), "rows 'c', but the decoder state has 'h'"),
@@ -146,7 +146,7 @@ def test_a_step_that_is_no_function() -> None:
 
 SEARCHES = {
     "a Python step": "search(lambda *_: scores, batch_size=1, options=options)",
-    "a native step": "_engine.search_table(scores, 'logits', _native(options), [0])",
+    "a native step": "_engine.search_table(scores, 'logits', _native(options), [_engine.SentenceInput()])",
 }
 
 

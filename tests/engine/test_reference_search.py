@@ -14,9 +14,16 @@ from table_step import TableStep
 
 from seq2seq_kit import _engine
 from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
-from seq2seq_kit.decoding.search import _native, search
+from seq2seq_kit.decoding.search import _native, _native_input, search
+from seq2seq_kit.testing.reference import kit
+from seq2seq_kit.testing.reference.common import ranking_score
 from seq2seq_kit.testing.reference_search import reference_search
+
+
+def native_inputs(lengths: list[int]) -> list[_engine.SentenceInput]:
+    return [_native_input(SentenceInput(source_length=length)) for length in lengths]
 
 
 @settings(max_examples=300, deadline=None)
@@ -27,11 +34,12 @@ def test_engine_equals_reference(data: st.DataObject) -> None:
     options = data.draw(search_options(vocab))
     lengths = data.draw(st.lists(st.integers(0, 12), min_size=batch, max_size=batch))
     on_device = data.draw(st.booleans(), "select on device")
+    shrink = data.draw(st.booleans(), "shrink")
 
-    found = search(step, step.state(), options, source_lengths=lengths, _select_on_device=on_device)
+    found = search(step, step.state(), options, source_lengths=lengths, _select_on_device=on_device, _shrink=shrink)
 
     for b in range(batch):
-        expected = reference_search(step.scores(b), options, kind=step.kind, source_length=lengths[b])
+        expected = reference_search(step.scores(b), options, SentenceInput(source_length=lengths[b]), kind=step.kind)
         assert found[b] == expected  # tokens, score, log_prob and token_log_probs, all bits
         for hypothesis in found[b]:
             assert (hypothesis.attention is not None) == options.attention
@@ -54,9 +62,9 @@ def test_a_native_model_is_searched_by_the_same_loop(data: st.DataObject) -> Non
             hashed = (hashed * 5 + token + 1) % size
         return step.table[sentence, hashed]
 
-    found = _engine.search_table(step.table, step.kind, _native(options), lengths)
+    found = _engine.search_table(step.table, step.kind, _native(options), native_inputs(lengths))
     for b in range(batch):
-        expected = reference_search(partial(score, b), options, kind=step.kind, source_length=lengths[b])
+        expected = reference_search(partial(score, b), options, SentenceInput(source_length=lengths[b]), kind=step.kind)
         assert [Hypothesis(*fields) for fields in found[b]] == expected
 
 
@@ -66,7 +74,7 @@ def test_stopping_early_loses_nothing(data: st.DataObject) -> None:
     step = data.draw(table_steps(max_vocab=12, max_batch=1))
     options = data.draw(search_options(step.table.shape[2]))
     searches = [
-        reference_search(step.scores(0), options, kind=step.kind, source_length=9, stop_early=stop_early)
+        kit.search(step.scores(0), options, SentenceInput(source_length=9), kind=step.kind, stop_early=stop_early)
         for stop_early in (True, False)
     ]
     assert searches[0] == searches[1]
@@ -123,7 +131,8 @@ def test_scores_add_up(data: st.DataObject) -> None:
             for log_prob in hypothesis.token_log_probs:
                 total = total + log_prob  # float32, first to last
             assert hypothesis.log_prob == total.item()
-            assert hypothesis.score == hypothesis.log_prob / len(hypothesis.tokens) ** options.length_penalty
+            sentence_input = SentenceInput(source_length=7)
+            assert hypothesis.score == ranking_score(options, sentence_input, total.item(), len(hypothesis.tokens))
 
 
 def test_ties_go_to_the_lower_slot_then_the_lower_token() -> None:

@@ -66,7 +66,7 @@ PER_ISA float block_maxima(const float* row, int64_t size, float* maxima) {
   return greatest;
 }
 
-PER_ISA float log_sum_exp(const float* row, int64_t size, float max) {
+PER_ISA float log_sum_exp(const float* row, int64_t size, float max, float scale) {
   constexpr int64_t kChunk = 64 * kLanes;  // short sums in float32, their sum in double: accurate for any vocabulary
   double total = 0;
   for (int64_t start = 0; start < size; start += kChunk) {
@@ -74,9 +74,9 @@ PER_ISA float log_sum_exp(const float* row, int64_t size, float max) {
     float lanes[kLanes] = {};
     int64_t i = start;
     for (; i + kLanes <= end; i += kLanes) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += exp_of_negative(row[i + lane] - max);
+      for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += exp_of_negative((row[i + lane] - max) * scale);
     }
-    for (int64_t lane = 0; i < end; ++i, ++lane) lanes[lane] += exp_of_negative(row[i] - max);
+    for (int64_t lane = 0; i < end; ++i, ++lane) lanes[lane] += exp_of_negative((row[i] - max) * scale);
     for (int64_t width = kLanes / 2; width > 0; width /= 2) {
       for (int64_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
     }

@@ -15,8 +15,9 @@ inline int64_t block_count(int64_t size) { return (size + kBlock - 1) / kBlock; 
 /// row. NaN is passed over: `log_sum_exp` and `has_nan` find it.
 float block_maxima(const float* row, int64_t size, float* maxima);
 
-/// log(sum(exp(row - max))), for `max` the greatest score of the row and finite. NaN where a score is NaN.
-float log_sum_exp(const float* row, int64_t size, float max);
+/// log(sum(exp((row - max) * scale))), for `max` the greatest score of the row and finite, and a scale above 0. NaN
+/// where a score is NaN.
+float log_sum_exp(const float* row, int64_t size, float max, float scale);
 
 /// True where a score is NaN.
 bool has_nan(const float* row, int64_t size);

@@ -1,9 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace seq2seq_kit {
+
+/// Why a hypothesis ended.
+enum class Finish {
+  eos,       // it wrote an end symbol
+  length,    // it reached the limit
+  stopped,   // the caller's stop criterion said so
+  deadline,  // the search ran out of time: it had not ended
+};
+
+std::string_view to_string(Finish finish);
 
 /// A finished hypothesis. Torch-free: `rows` says where in each step's output a caller finds what else it kept.
 struct Hypothesis {
@@ -11,7 +22,8 @@ struct Hypothesis {
   std::vector<float> token_log_probs;  // one a token
   std::vector<int64_t> rows;           // token i was scored in row b * K + k of step i's [B, K, ...] output
   float log_prob = 0;                  // the sum of token_log_probs, in float32 and in their order
-  double score = 0;                    // log_prob / tokens.size() ** length_penalty
+  double score = 0;                    // what hypotheses are ranked by
+  Finish finish = Finish::eos;
 };
 
 }  // namespace seq2seq_kit

@@ -1,4 +1,4 @@
-#include "torch/candidates.h"
+#include "torch/advance.h"
 
 #include <ATen/ATen.h>
 
@@ -29,39 +29,72 @@ float from_ordered_bits(int32_t bits) { return std::bit_cast<float>(bits ^ ((bit
 
 }  // namespace
 
-CandidateFinder::CandidateFinder(const SearchOptions& options, bool on_device)
-    : options_(&options), eos_(options.eos_ids), on_device_(on_device) {
+Advance::Advance(const SearchOptions& options, const Processors& processors, bool on_device)
+    : options_(&options), processors_(&processors), eos_(options.eos_ids), on_device_(on_device) {
   std::sort(eos_.begin(), eos_.end());
 }
 
-Candidates CandidateFinder::find(const StepScores& step, const std::vector<const Beam*>& beams) {
-  return step.scores.is_cpu() && !on_device_ ? find_on_cpu(step, beams) : find_on_device(step, beams);
+std::vector<BadScores> Advance::operator()(const StepScores& step, const std::vector<Beam*>& beams) {
+  const bool plain = processors_->empty() && !processes_logits() && options_->temperature == 1 &&
+                     std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
+  return plain && (on_device_ || !step.scores.is_cpu()) ? on_device(step, beams) : on_cpu(step, beams);
 }
 
-Candidates CandidateFinder::find_on_cpu(const StepScores& step, const std::vector<const Beam*>& beams) {
-  at::Tensor scores = step.scores.to(at::kFloat).contiguous();  // [B, K, V]
-  const bool logits = step.kind == ScoreKind::logits;
-  const int64_t width = scores.size(1), vocab = scores.size(2);
-  const bool by_aten = logits && options_->numerics == Numerics::reference;
+bool Advance::processes_logits() const {
+  return options_->semantics == Semantics::ct2 ||
+         (options_->semantics == Semantics::hf && (options_->beam_size == 1 || options_->sampling == Sampling::tokens));
+}
 
-  Candidates found;
-  found.best.resize(beams.size());
-  if (by_aten) {
-    // NaN and +inf make NaN of a whole row, so the check of the log-probabilities finds them too.
-    scores = log_softmax(scores);
-  }
-  const float* data = scores.const_data_ptr<float>();
+at::Tensor Advance::process_logits(const at::Tensor& logits, const std::vector<Beam*>& beams) {
+  at::Tensor edited = logits.clone();  // [B, K, V]
+  const int64_t width = logits.size(1), vocab = logits.size(2);
   for (size_t b = 0; b < beams.size(); ++b) {
-    const Beam& beam = *beams[b];
-    const float* rows = data + static_cast<int64_t>(b) * width * vocab;
-    const SelectionTask task{rows, vocab, beam.sums(), beam.wanted(), beam.allowed(), eos_, logits && !by_aten};
-    if (!selector_.select(task)) found.invalid.push_back(static_cast<int64_t>(b));
-    found.best[b].assign(selector_.best().begin(), selector_.best().end());
+    if (!beams[b]) continue;
+    const int64_t first = static_cast<int64_t>(b) * width * vocab;
+    const RowFault fault = scores_.read({logits.const_data_ptr<float>() + first, vocab, RowKind::as_is}, *beams[b]);
+    if (fault != RowFault::none) continue;  // it is found again where candidates are chosen
+    scores_.process(*beams[b], *processors_);
+    for (int64_t slot = 0; slot < scores_.slots(); ++slot) {
+      scores_.write(slot, edited.mutable_data_ptr<float>() + first + slot * vocab);
+    }
   }
-  return found;
+  return edited;
 }
 
-Candidates CandidateFinder::find_on_device(const StepScores& step, const std::vector<const Beam*>& beams) const {
+std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector<Beam*>& beams) {
+  at::Tensor scores = step.scores.to(at::kCPU, at::kFloat).contiguous();  // [B, K, V]
+  const int64_t width = scores.size(1), vocab = scores.size(2);
+  const bool logits_first = processes_logits();
+  if (logits_first) scores = process_logits(scores, beams);
+
+  const bool normalise = step.kind == ScoreKind::logits || logits_first || options_->temperature != 1;
+  RowKind kind = normalise ? RowKind::logits : RowKind::log_probs;
+  auto temperature = static_cast<float>(options_->temperature);
+  if (normalise && options_->numerics == Numerics::reference) {
+    // NaN and +inf make NaN of a whole row, so the check of the log-probabilities finds them too.
+    scores = log_softmax(temperature == 1 ? scores : scores / temperature);
+    kind = RowKind::as_is;
+    temperature = 1;
+  }
+
+  static const Processors kNone;
+  const float* data = scores.const_data_ptr<float>();
+  std::vector<BadScores> invalid;
+  for (size_t b = 0; b < beams.size(); ++b) {
+    if (!beams[b]) continue;
+    const auto sentence = static_cast<int64_t>(b);
+    const RowFault fault = scores_.read({data + sentence * width * vocab, vocab, kind, temperature}, *beams[b]);
+    if (fault != RowFault::none) {
+      invalid.push_back({sentence, fault});
+      continue;
+    }
+    if (!logits_first) scores_.process(*beams[b], *processors_);
+    beams[b]->step(scores_, sentence * width);
+  }
+  return invalid;
+}
+
+std::vector<BadScores> Advance::on_device(const StepScores& step, const std::vector<Beam*>& beams) const {
   const float impossible = -std::numeric_limits<float>::infinity();
   const at::Tensor scores = step.scores.to(at::kFloat);  // [B, K, V]
   const int64_t batch = scores.size(0), width = scores.size(1), vocab = scores.size(2);
@@ -72,7 +105,10 @@ Candidates CandidateFinder::find_on_device(const StepScores& step, const std::ve
   at::Tensor allowed_on_cpu = at::empty({batch, 1, 1}, at::kLong);
   int64_t wanted = 0;
   for (int64_t b = 0; b < batch; ++b) {
-    std::copy(beams[b]->sums().begin(), beams[b]->sums().end(), sums_on_cpu.mutable_data_ptr<float>() + b * width);
+    allowed_on_cpu.mutable_data_ptr<int64_t>()[b] = 0;
+    if (!beams[b]) continue;
+    float* sums = sums_on_cpu.mutable_data_ptr<float>() + b * width;
+    for (const Beam::Slot& slot : beams[b]->slots()) *sums++ = slot.sum;
     allowed_on_cpu.mutable_data_ptr<int64_t>()[b] = static_cast<int64_t>(beams[b]->allowed());
     wanted = std::max(wanted, beams[b]->wanted());
   }
@@ -90,7 +126,13 @@ Candidates CandidateFinder::find_on_device(const StepScores& step, const std::ve
 
   const at::Tensor log_probs = step.kind == ScoreKind::logits ? log_softmax(scores) : scores;
   const at::Tensor bad = at::logical_or(at::isnan(log_probs), log_probs == std::numeric_limits<float>::infinity());
-  const at::Tensor invalid = at::logical_and(bad, live).reshape({batch, -1}).any(1);  // [B]
+  const auto in_live_row = [&](const at::Tensor& at) {  // [B]
+    return at::logical_and(at, live).reshape({batch, -1}).any(1);
+  };
+  at::Tensor fault = in_live_row(bad) * static_cast<int64_t>(RowFault::not_finite);  // [B]
+  if (step.kind == ScoreKind::log_probs) {
+    fault = at::maximum(fault, in_live_row(log_probs > kRounding) * static_cast<int64_t>(RowFault::above_zero));
+  }
 
   // Keys that no two candidates share: the sum's bits above, the inverted place (slot * V + token) below.
   const at::Tensor sum =
@@ -103,23 +145,29 @@ Candidates CandidateFinder::find_on_device(const StepScores& step, const std::ve
   const at::Tensor best_place = 0xffffffff - at::bitwise_and(best, 0xffffffff);
   const at::Tensor best_log_probs = log_probs.reshape({batch, -1}).gather(1, best_place);
   const at::Tensor log_prob_bits = best_log_probs.contiguous().view(at::kInt).to(at::kLong);
-  const at::Tensor packed = at::cat({best, log_prob_bits, invalid.unsqueeze(1).to(at::kLong)}, 1).cpu();
+  const at::Tensor packed = at::cat({best, log_prob_bits, fault.unsqueeze(1)}, 1).cpu();
 
-  Candidates found;
-  found.best.resize(batch);
+  std::vector<BadScores> bad_sentences;
+  std::vector<Candidate> candidates;
   const auto values = packed.accessor<int64_t, 2>();
   for (int64_t b = 0; b < batch; ++b) {
-    if (values[b][2 * wanted] != 0) found.invalid.push_back(b);
+    if (!beams[b]) continue;
+    if (values[b][2 * wanted] != 0) {
+      bad_sentences.push_back({b, static_cast<RowFault>(values[b][2 * wanted])});
+      continue;
+    }
+    candidates.clear();
     for (int64_t i = 0; i < std::min(wanted, beams[b]->wanted()); ++i) {
       const int64_t key = values[b][i];
       const float total = from_ordered_bits(static_cast<int32_t>(key >> 32));
       if (total == impossible) break;
       const int64_t at = 0xffffffff - (key & 0xffffffff);
       const float log_prob = std::bit_cast<float>(static_cast<int32_t>(values[b][wanted + i]));
-      found.best[b].push_back({total, log_prob, static_cast<int32_t>(at / vocab), at % vocab});
+      candidates.push_back({total, log_prob, static_cast<int32_t>(at / vocab), at % vocab});
     }
+    beams[b]->advance(candidates, b * width);
   }
-  return found;
+  return bad_sentences;
 }
 
 }  // namespace seq2seq_kit

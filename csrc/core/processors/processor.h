@@ -1,0 +1,38 @@
+// What may change the scores of the next token before candidates are chosen. Torch-free.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/score_row.h"
+#include "seq2seq_kit/search_options.h"
+#include "seq2seq_kit/sentence_input.h"
+
+namespace seq2seq_kit {
+
+/// One live hypothesis, as processors see it.
+struct HypothesisView {
+  std::span<const int64_t> sequence;  // BOS, then the generated tokens, a forced prefix among them
+  const SentenceInput& sentence;
+  int64_t limit;            // length_limit(options, sentence)
+  int64_t automaton_state;  // of the sentence's automaton
+
+  std::span<const int64_t> generated() const { return sequence.subspan(1); }
+  int64_t length() const { return static_cast<int64_t>(sequence.size()) - 1; }
+};
+
+/// A built-in option that blocks or biases tokens. Without state of its own: all it needs is the hypothesis.
+class Processor {
+ public:
+  virtual ~Processor() = default;
+  virtual void apply(const HypothesisView& hypothesis, ScoreRow& scores) const = 0;
+};
+
+using Processors = std::vector<std::unique_ptr<const Processor>>;
+
+/// What the options and the sentences of a batch ask for, in the order in which they are applied.
+Processors make_processors(const SearchOptions& options, std::span<const SentenceInput> sentences);
+
+}  // namespace seq2seq_kit

@@ -1,0 +1,65 @@
+// Changes to one row of scores of which most stays as it is. Torch-free.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace seq2seq_kit {
+
+inline constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+
+/// New scores for some tokens of a row; a closed row makes all others impossible. Costs what is edited, not what the
+/// row is long. Keeps its buffers between rows.
+class RowEdits {
+ public:
+  /// Forgets everything; the next row has `vocab` tokens.
+  void reset(int64_t vocab) {
+    for (const int64_t token : tokens_) places_[token] = 0;
+    tokens_.clear();
+    values_.clear();
+    closed_ = false;
+    if (static_cast<int64_t>(places_.size()) < vocab) places_.resize(vocab, 0);
+  }
+
+  bool empty() const { return tokens_.empty() && !closed_; }
+  bool closed() const { return closed_; }
+
+  /// The edited tokens in the order of their first edit, and their scores.
+  std::span<const int64_t> tokens() const { return tokens_; }
+  std::span<const float> values() const { return values_; }
+
+  /// The token's new score, or nullptr where it has none of its own.
+  const float* find(int64_t token) const {
+    const int32_t place = places_[token];
+    return place == 0 ? nullptr : &values_[place - 1];
+  }
+
+  void set(int64_t token, float score) {
+    int32_t& place = places_[token];
+    if (place == 0) {
+      tokens_.push_back(token);
+      values_.push_back(score);
+      place = static_cast<int32_t>(tokens_.size());
+    } else {
+      values_[place - 1] = score;
+    }
+  }
+
+  /// Makes every token impossible, until it is set again.
+  void close() {
+    for (const int64_t token : tokens_) places_[token] = 0;
+    tokens_.clear();
+    values_.clear();
+    closed_ = true;
+  }
+
+ private:
+  std::vector<int32_t> places_;  // [V]: 1 + the token's place in tokens_, or 0
+  std::vector<int64_t> tokens_;
+  std::vector<float> values_;
+  bool closed_ = false;
+};
+
+}  // namespace seq2seq_kit

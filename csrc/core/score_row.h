@@ -1,0 +1,63 @@
+// The scores of the next token of one hypothesis, as processors see and change them. Torch-free.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/row_edits.h"
+
+namespace seq2seq_kit {
+
+/// From raw scores to log-probabilities: ((x - max) * scale) - log_sum, in this order. The identity where the scores
+/// are taken as they are.
+struct RowNorm {
+  float max = 0, scale = 1, log_sum = 0;
+
+  float operator()(float score) const { return (score - max) * scale - log_sum; }
+};
+
+/// One row: read anywhere, written sparsely. Tokens out of range read as impossible and are never written, so that
+/// nothing a user gives leads outside the row.
+class ScoreRow {
+ public:
+  ScoreRow(const float* raw, int64_t vocab, RowNorm norm, RowEdits& edits)
+      : raw_(raw), vocab_(vocab), norm_(norm), edits_(&edits) {}
+
+  int64_t vocab() const { return vocab_; }
+
+  float get(int64_t token) const {
+    if (token < 0 || token >= vocab_) return kImpossible;
+    if (const float* edited = edits_->find(token)) return *edited;
+    return edits_->closed() ? kImpossible : norm_(raw_[token]);
+  }
+
+  void set(int64_t token, float score) {
+    if (token >= 0 && token < vocab_) edits_->set(token, score);
+  }
+
+  void ban(int64_t token) { set(token, kImpossible); }
+
+  /// All tokens but these become impossible; these keep their scores.
+  void only(std::span<const int64_t> tokens) {
+    std::vector<float> scores;
+    scores.reserve(tokens.size());
+    for (const int64_t token : tokens) scores.push_back(get(token));
+    edits_->close();
+    for (size_t i = 0; i < tokens.size(); ++i) set(tokens[i], scores[i]);
+  }
+
+  /// All tokens but this one become impossible; it gets `score`.
+  void force(int64_t token, float score) {
+    edits_->close();
+    set(token, score);
+  }
+
+ private:
+  const float* raw_;
+  int64_t vocab_;
+  RowNorm norm_;
+  RowEdits* edits_;
+};
+
+}  // namespace seq2seq_kit

@@ -1,0 +1,86 @@
+"""Beam search by the rules of ``semantics="kit"``: one sentence at a time, plain Python, no tricks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.inputs import SentenceInput
+from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.interfaces import ScoreKind
+from seq2seq_kit.testing.reference.common import length_limit, log_probs, ranking_score
+
+
+@dataclass
+class _Live:
+    """A hypothesis that has not ended: its tokens, their log-probabilities, and the sum of these in float32."""
+
+    tokens: list[int]
+    log_probs: list[float]
+    total: float
+
+
+def search(
+    score: Callable[[list[int]], Tensor],
+    options: SearchOptions,
+    sentence: SentenceInput = SentenceInput(),
+    *,
+    kind: ScoreKind = "logits",
+    stop_early: bool = True,
+) -> list[Hypothesis]:
+    """Search one sentence; see :func:`seq2seq_kit.testing.reference_search.reference_search`.
+
+    ``stop_early=False`` goes on until no slot is left: the result is the same.
+    """
+    limit = length_limit(options, sentence)
+    longest = limit + 1 if options.eos_ids else limit
+    live = [_Live([], [], 0.0)]
+    finished: list[Hypothesis] = []
+
+    while live and len(finished) < options.beam_size:
+        if stop_early and len(finished) >= options.n_best:
+            # Log-probabilities only fall, so this is the most that any continuation of a live hypothesis can score.
+            best = max(hypothesis.total for hypothesis in live)
+            shortest = len(live[0].tokens) + 1
+            bound = max(ranking_score(options, sentence, best, n) for n in range(shortest, longest + 1))
+            if bound <= finished[options.n_best - 1].score:
+                break
+
+        length = len(live[0].tokens)
+        candidates = []
+        for slot, hypothesis in enumerate(live):
+            row = log_probs(score(hypothesis.tokens), kind, options.temperature)  # [V]
+            totals = torch.tensor(hypothesis.total) + row  # float32
+            for token, (total, log_prob) in enumerate(zip(totals.tolist(), row.tolist(), strict=True)):
+                if total > -math.inf and _is_allowed(token, length, limit, options):
+                    candidates.append((-total, slot, token, log_prob))
+        candidates.sort()  # higher total first, then lower slot, then lower token id
+
+        continued = []
+        for negative_total, slot, token, log_prob in candidates[: options.beam_size - len(finished)]:
+            tokens, so_far = [*live[slot].tokens, token], [*live[slot].log_probs, log_prob]
+            total = -negative_total
+            if token in options.eos_ids or len(tokens) == longest:
+                rank = ranking_score(options, sentence, total, len(tokens))
+                ended = token in options.eos_ids and length < limit
+                finished.append(Hypothesis(tokens, rank, total, so_far, "eos" if ended else "length"))
+            else:
+                continued.append(_Live(tokens, so_far, total))
+        finished.sort(key=lambda hypothesis: -hypothesis.score)  # stable: among equals, the one that finished first
+        live = continued
+
+    return finished[: options.n_best]
+
+
+def _is_allowed(token: int, length: int, limit: int, options: SearchOptions) -> bool:
+    """Masks are applied after log-softmax: what is forbidden keeps its share of the probability."""
+    if not options.eos_ids:
+        return True
+    if length == limit:
+        return token in options.eos_ids
+    return length >= options.min_length or token not in options.eos_ids
