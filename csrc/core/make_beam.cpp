@@ -1,5 +1,10 @@
 #include "core/beam.h"
+#include "core/semantics/fairseq.h"
+#include "core/semantics/joey.h"
 #include "core/semantics/kit.h"
+#include "core/semantics/marian.h"
+#include "core/semantics/opennmt.h"
+#include "core/semantics/sockeye.h"
 #include "seq2seq_kit/errors.h"
 
 namespace seq2seq_kit {
@@ -8,6 +13,16 @@ std::unique_ptr<Beam> make_beam(const SearchOptions& options, const SentenceInpu
   switch (options.semantics) {
     case Semantics::kit:
       return std::make_unique<KitBeam>(options, sentence);
+    case Semantics::fairseq:
+      return std::make_unique<FairseqBeam>(options, sentence);
+    case Semantics::opennmt:
+      return std::make_unique<OpenNmtBeam>(options, sentence);
+    case Semantics::marian:
+      return std::make_unique<MarianBeam>(options, sentence);
+    case Semantics::sockeye:
+      return std::make_unique<SockeyeBeam>(options, sentence);
+    case Semantics::joey:
+      return std::make_unique<JoeyBeam>(options, sentence);
     default:
       throw SearchError("search option semantics = '" + std::string(to_string(options.semantics)) +
                         "': not built into this engine");

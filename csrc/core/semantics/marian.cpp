@@ -1,0 +1,19 @@
+#include "core/semantics/marian.h"
+
+namespace seq2seq_kit {
+
+void MarianBeam::advance(std::span<const Candidate> candidates, int64_t first_row) {
+  const bool at_limit = length() + 1 == limit();
+  begin(first_row);
+  for (const Candidate& candidate : candidates) {
+    const bool eos = options().is_eos(candidate.token);
+    if (eos || at_limit) {
+      finish(candidate, score(candidate.score, length() + 1), eos ? Finish::eos : Finish::length);
+    } else {
+      keep(candidate, record(candidate));
+    }
+  }
+  end();
+}
+
+}  // namespace seq2seq_kit

@@ -1,0 +1,31 @@
+#include "core/semantics/ranked.h"
+
+#include <algorithm>
+
+namespace seq2seq_kit {
+
+std::vector<Hypothesis> RankedBeam::hypotheses() const {
+  std::vector<Hypothesis> best;
+  for (const Finished& finished : finished_) {
+    if (static_cast<int64_t>(best.size()) == options().n_best) break;
+    best.push_back(write_out(finished.node, finished.sum, finished.score, finished.finish));
+  }
+  return best;
+}
+
+void RankedBeam::finish(const Candidate& candidate, double score, Finish why) {
+  const Finished finished{score, candidate.score, record(candidate), why};
+  const auto better = [](const Finished& a, const Finished& b) { return a.score > b.score; };
+  finished_.insert(std::upper_bound(finished_.begin(), finished_.end(), finished, better), finished);
+}
+
+Allowed RankedBeam::allowed_by_length(bool eos_at_limit) const {
+  if (options().eos_ids.empty()) return Allowed::all;
+  if (eos_at_limit && length() >= limit()) return Allowed::only_eos;
+  const auto prefix = static_cast<int64_t>(sentence().prefix.size());
+  const int64_t least = std::max(options().min_length,
+                                 options().min_new_tokens > 0 ? prefix + options().min_new_tokens : int64_t{0});
+  return length() < least ? Allowed::all_but_eos : Allowed::all;
+}
+
+}  // namespace seq2seq_kit

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "core/beam.h"
+
+namespace seq2seq_kit {
+
+/// What several semantics share: finished hypotheses, kept best first, of which the first `n_best` are returned.
+class RankedBeam : public Beam {
+ public:
+  using Beam::Beam;
+
+  /// Best first; among equals, the one that finished first.
+  std::vector<Hypothesis> hypotheses() const override;
+
+ protected:
+  struct Finished {
+    double score;
+    float sum;
+    int64_t node;
+    Finish finish;
+  };
+
+  /// Between `begin` and `end`: the candidate ends its hypothesis, with this score.
+  void finish(const Candidate& candidate, double score, Finish why);
+
+  int64_t found() const { return static_cast<int64_t>(finished_.size()); }
+
+  /// EOS is barred before `min_length` (and `min_new_tokens` after the prefix); at the limit, where `eos_at_limit`, all
+  /// else is, which wins.
+  Allowed allowed_by_length(bool eos_at_limit) const;
+
+  std::vector<Finished> finished_;  // best first
+};
+
+}  // namespace seq2seq_kit
