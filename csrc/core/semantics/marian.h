@@ -10,9 +10,7 @@ class MarianBeam : public RankedBeam {
  public:
   using RankedBeam::RankedBeam;
 
-  int64_t wanted() const override {
-    return length() == 0 ? options().beam_size : static_cast<int64_t>(slots().size());
-  }
+  int64_t wanted() const override { return length() == 0 ? options().beam_size : static_cast<int64_t>(slots().size()); }
   void advance(std::span<const Candidate> candidates, int64_t first_row) override;
   Allowed allowed() const override { return allowed_by_length(false); }
   bool done() const override { return slots().empty(); }

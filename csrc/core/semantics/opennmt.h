@@ -4,8 +4,8 @@
 
 namespace seq2seq_kit {
 
-/// `semantics="opennmt"`: K candidates at every step, all that end are finished; the search ends when the best candidate
-/// of some step has ended and `n_best` have finished. Lengths count BOS; the length limit counts EOS.
+/// `semantics="opennmt"`: K candidates at every step, all that end are finished; the search ends when the best
+/// candidate of some step has ended and `n_best` have finished. Lengths count BOS; the length limit counts EOS.
 class OpenNmtBeam : public RankedBeam {
  public:
   using RankedBeam::RankedBeam;
