@@ -13,6 +13,7 @@ from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
+from seq2seq_kit.testing.reference import processors
 from seq2seq_kit.testing.reference.common import length_limit, log_probs, ranking_score
 
 
@@ -37,6 +38,7 @@ def search(
 
     ``stop_early=False`` goes on until no slot is left: the result is the same.
     """
+    stop_early = stop_early and not _may_raise(options)
     limit = length_limit(options, sentence)
     longest = limit + 1 if options.eos_ids else limit
     live = [_Live([], [], 0.0)]
@@ -55,9 +57,11 @@ def search(
         candidates = []
         for slot, hypothesis in enumerate(live):
             row = log_probs(score(hypothesis.tokens), kind, options.temperature)  # [V]
+            barred = _barred(len(row), length, limit, options, sentence)
+            row = processors.apply(row, hypothesis.tokens, options, sentence, limit, barred=barred)
             totals = torch.tensor(hypothesis.total) + row  # float32
             for token, (total, log_prob) in enumerate(zip(totals.tolist(), row.tolist(), strict=True)):
-                if total > -math.inf and _is_allowed(token, length, limit, options):
+                if total > -math.inf:
                     candidates.append((-total, slot, token, log_prob))
         candidates.sort()  # higher total first, then lower slot, then lower token id
 
@@ -77,10 +81,14 @@ def search(
     return finished[: options.n_best]
 
 
-def _is_allowed(token: int, length: int, limit: int, options: SearchOptions) -> bool:
-    """Masks are applied after log-softmax: what is forbidden keeps its share of the probability."""
-    if not options.eos_ids:
-        return True
-    if length == limit:
-        return token in options.eos_ids
-    return length >= options.min_length or token not in options.eos_ids
+def _barred(vocab: int, length: int, limit: int, options: SearchOptions, sentence: SentenceInput) -> list[int]:
+    """Masks are applied after log-softmax: what is barred keeps its share of the probability."""
+    if options.eos_ids and length == limit:
+        return sorted(set(range(vocab)) - set(options.eos_ids))
+    least = max(options.min_length, options.min_new_tokens and len(sentence.prefix) + options.min_new_tokens)
+    return list(options.eos_ids) if length < least else []
+
+
+def _may_raise(options: SearchOptions) -> bool:
+    """Whether an option may give a token a score above 0, so that a sum may rise."""
+    return options.length_decay_factor > 1 or any(bias > 0 for _, bias in options.sequence_bias)
