@@ -1,5 +1,6 @@
 #include "core/beam.h"
 #include "core/semantics/fairseq.h"
+#include "core/semantics/hf.h"
 #include "core/semantics/joey.h"
 #include "core/semantics/kit.h"
 #include "core/semantics/marian.h"
@@ -13,6 +14,8 @@ std::unique_ptr<Beam> make_beam(const SearchOptions& options, const SentenceInpu
   switch (options.semantics) {
     case Semantics::kit:
       return std::make_unique<KitBeam>(options, sentence);
+    case Semantics::hf:
+      return std::make_unique<HfBeam>(options, sentence);
     case Semantics::fairseq:
       return std::make_unique<FairseqBeam>(options, sentence);
     case Semantics::opennmt:
