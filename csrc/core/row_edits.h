@@ -10,8 +10,8 @@ namespace seq2seq_kit {
 
 inline constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
-/// New scores for some tokens of a row; a closed row makes all others impossible. Costs what is edited, not what the
-/// row is long. Keeps its buffers between rows.
+/// New scores for some tokens of a row; all others are shifted, or, in a closed row, impossible. Costs what is edited,
+/// not what the row is long. Keeps its buffers between rows.
 class RowEdits {
  public:
   /// Forgets everything; the next row has `vocab` tokens.
@@ -20,11 +20,15 @@ class RowEdits {
     tokens_.clear();
     values_.clear();
     closed_ = false;
+    shift_ = 0;
     if (static_cast<int64_t>(places_.size()) < vocab) places_.resize(vocab, 0);
   }
 
   bool empty() const { return tokens_.empty() && !closed_; }
   bool closed() const { return closed_; }
+
+  /// What is added to the scores of tokens that are not edited.
+  float shift() const { return shift_; }
 
   /// The edited tokens in the order of their first edit, and their scores.
   std::span<const int64_t> tokens() const { return tokens_; }
@@ -47,6 +51,12 @@ class RowEdits {
     }
   }
 
+  /// Adds to every score.
+  void shift_all(float by) {
+    shift_ += by;
+    for (float& value : values_) value += by;
+  }
+
   /// Makes every token impossible, until it is set again.
   void close() {
     for (const int64_t token : tokens_) places_[token] = 0;
@@ -60,6 +70,7 @@ class RowEdits {
   std::vector<int64_t> tokens_;
   std::vector<float> values_;
   bool closed_ = false;
+  float shift_ = 0;
 };
 
 }  // namespace seq2seq_kit

@@ -29,14 +29,20 @@ class ScoreRow {
   float get(int64_t token) const {
     if (token < 0 || token >= vocab_) return kImpossible;
     if (const float* edited = edits_->find(token)) return *edited;
-    return edits_->closed() ? kImpossible : norm_(raw_[token]);
+    return edits_->closed() ? kImpossible : norm_(raw_[token]) + edits_->shift();
   }
+
+  /// The score before any edit.
+  float original(int64_t token) const { return token < 0 || token >= vocab_ ? kImpossible : norm_(raw_[token]); }
 
   void set(int64_t token, float score) {
     if (token >= 0 && token < vocab_) edits_->set(token, score);
   }
 
   void ban(int64_t token) { set(token, kImpossible); }
+
+  /// Adds to every token's score; at most once a row, so that it is rounded once.
+  void shift(float by) { edits_->shift_all(by); }
 
   /// All tokens but these become impossible; these keep their scores.
   void only(std::span<const int64_t> tokens) {

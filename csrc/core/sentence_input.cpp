@@ -36,6 +36,12 @@ void Automaton::validate() const {
   for (const int64_t state : accepting) check("accepting has state", state);
 }
 
+int64_t Automaton::next(int64_t state, int64_t token) const {
+  if (state == kLeft) return kLeft;
+  const auto arc = arcs[state].find(token);
+  return arc == arcs[state].end() ? kLeft : arc->second;
+}
+
 void SentenceInput::validate() const {
   if (source_length < 0) {
     throw SearchError("source_length = " + std::to_string(source_length) + ": must be at least 0");

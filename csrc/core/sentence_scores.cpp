@@ -76,14 +76,15 @@ void SentenceScores::offer_row(int64_t slot, int64_t wanted) {
   if (!edits.closed() && !dead) {
     const float* row = raw_row(slot);
     const float* maxima = block_maxima(slot);
+    const float shift = edits.shift();
     for (int64_t block = 0; block < kernels::block_count(raw_.vocab); ++block) {
       // Sums grow with scores, so a block's maximum bounds its block. Tokens come in ascending order: one that only
       // equals the least candidate ranks below it.
-      if (!(sum + norm(maxima[block]) > least(wanted))) continue;
+      if (!(sum + (norm(maxima[block]) + shift) > least(wanted))) continue;
       const int64_t end = std::min((block + 1) * kernels::kBlock, raw_.vocab);
       for (int64_t token = block * kernels::kBlock; token < end; ++token) {
         if (edited && edits.find(token)) continue;
-        const float log_prob = norm(row[token]);
+        const float log_prob = norm(row[token]) + shift;
         const float total = sum + log_prob;
         if (total > least(wanted)) offer({total, log_prob, static_cast<int32_t>(slot), token}, wanted);
       }
@@ -111,7 +112,7 @@ void SentenceScores::write(int64_t slot, float* out) const {
     std::fill(out, out + raw_.vocab, kImpossible);
   } else {
     const float* row = raw_row(slot);
-    for (int64_t token = 0; token < raw_.vocab; ++token) out[token] = norm(row[token]);
+    for (int64_t token = 0; token < raw_.vocab; ++token) out[token] = norm(row[token]) + edits.shift();
   }
   for (size_t i = 0; i < edits.tokens().size(); ++i) out[edits.tokens()[i]] = edits.values()[i];
 }

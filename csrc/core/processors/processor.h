@@ -20,6 +20,7 @@ struct HypothesisView {
   int64_t automaton_state;  // of the sentence's automaton
 
   std::span<const int64_t> generated() const { return sequence.subspan(1); }
+  std::span<const int64_t> tokens(bool with_bos) const { return with_bos ? sequence : generated(); }
   int64_t length() const { return static_cast<int64_t>(sequence.size()) - 1; }
 };
 
@@ -32,7 +33,8 @@ class Processor {
 
 using Processors = std::vector<std::unique_ptr<const Processor>>;
 
-/// What the options and the sentences of a batch ask for, in the order in which they are applied.
+/// What the options and the sentences of a batch ask for, in the order in which they are applied; nothing asked,
+/// nothing made. `options` must outlive them. Throws a SearchError where a sentence's prefix cannot be written.
 Processors make_processors(const SearchOptions& options, std::span<const SentenceInput> sentences);
 
 }  // namespace seq2seq_kit

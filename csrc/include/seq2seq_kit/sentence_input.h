@@ -12,8 +12,13 @@ namespace seq2seq_kit {
 
 /// A finite-state constraint: only tokens with an arc may follow. State 0 is the start.
 struct Automaton {
+  static constexpr int64_t kLeft = -1;  // the state after a token without an arc: nothing may follow
+
   std::vector<std::map<int64_t, int64_t>> arcs;  // [states]: token -> next state
   std::set<int64_t> accepting;                   // where EOS is allowed
+
+  /// The state after `token`.
+  int64_t next(int64_t state, int64_t token) const;
 
   /// Throws a SearchError where there is no state, or an arc or an accepting state leads to none.
   void validate() const;
