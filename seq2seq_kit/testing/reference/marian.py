@@ -1,0 +1,48 @@
+"""Beam search by the rules of Marian's ``BeamSearch``.
+
+With K = ``beam_size`` and n a hypothesis' number of tokens, EOS included:
+
+- The best K continuations are taken at the first step, later as many as there are live hypotheses: every one that
+  finishes takes its slot away. All finished ones are kept.
+- The score is (Σ - wp · n) / n**α, with Marian's ``word-penalty`` wp and ``normalize`` α, 0 by default.
+- A sentence ends when no slot is left, or at the limit. ``max_length`` counts EOS: what has that many tokens is
+  finished as it is, without EOS. Marian's ``max-length-factor`` is ``max_length_ratio`` with ``max_length_margin=0``,
+  of the sentence's own length. (Marian takes the width of the padded batch and stops the whole batch at once; where the
+  product is no whole number, it writes one token more.)
+- Marian never writes the unknown word unless told to (``allow-unk``): ``unk_penalty=math.inf``.
+
+Marian computes the score in float32; here it is float64. ``min_length`` and forced prefixes, which Marian has not, work
+as with the other semantics.
+"""
+
+from __future__ import annotations
+
+from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.inputs import SentenceInput
+from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.interfaces import ScoreKind
+from seq2seq_kit.testing.reference.common import length_limit, ranking_score
+from seq2seq_kit.testing.reference.slots import START, Live, Score, best_first, candidates, next_rows
+
+
+def search(
+    score: Score, options: SearchOptions, sentence: SentenceInput = SentenceInput(), *, kind: ScoreKind = "logits"
+) -> list[Hypothesis]:
+    """Search one sentence; see :func:`seq2seq_kit.testing.reference_search.reference_search`."""
+    limit = length_limit(options, sentence)
+    live = [START]
+    finished: list[Hypothesis] = []
+    wanted = options.beam_size
+    while live:
+        rows = next_rows(score, live, options, sentence, kind, eos_at_limit=False)
+        length = len(live[0].tokens) + 1  # of the continuations
+        continued: list[Live] = []
+        for candidate in candidates(live, rows)[:wanted]:
+            is_eos = candidate.token in options.eos_ids
+            if is_eos or length == limit:
+                rank = ranking_score(options, sentence, candidate.total, length)
+                finished.append(candidate.finish(live, rank, forced=not is_eos))
+            else:
+                continued.append(candidate.extend(live))
+        live, wanted = continued, len(continued)
+    return best_first(finished)[: options.n_best]

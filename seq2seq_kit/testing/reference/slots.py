@@ -1,0 +1,101 @@
+"""Live hypotheses and their continuations, as the references of several semantics keep them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.inputs import SentenceInput
+from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.interfaces import ScoreKind
+from seq2seq_kit.testing.reference import processors
+from seq2seq_kit.testing.reference.common import length_limit, log_probs
+
+Score = Callable[[list[int]], Tensor]
+"""Gives the scores [V] of the next token after a prefix of generated tokens (BOS not included)."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """A hypothesis that goes on: its tokens, their log-probabilities, and the sum of these in float32."""
+
+    tokens: list[int]
+    log_probs: list[float]
+    total: float
+
+
+START = Live([], [], 0.0)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The live hypothesis ``slot``, continued by ``token``; ``total`` includes the token's ``log_prob``."""
+
+    total: float
+    slot: int
+    token: int
+    log_prob: float
+
+    def order(self) -> tuple[float, int, int]:
+        """Higher total first, then lower slot, then lower token id."""
+        return -self.total, self.slot, self.token
+
+    def extend(self, live: Sequence[Live]) -> Live:
+        before = live[self.slot]
+        return Live([*before.tokens, self.token], [*before.log_probs, self.log_prob], self.total)
+
+    def finish(self, live: Sequence[Live], rank: float, *, forced: bool) -> Hypothesis:
+        """``forced``: the length limit ended it."""
+        ended = self.extend(live)
+        return Hypothesis(ended.tokens, rank, ended.total, ended.log_probs, "length" if forced else "eos")
+
+
+def next_rows(
+    score: Score,
+    live: Sequence[Live],
+    options: SearchOptions,
+    sentence: SentenceInput,
+    kind: ScoreKind,
+    *,
+    eos_at_limit: bool,
+) -> list[Tensor]:
+    """For each live hypothesis the log-probabilities [V] of its next token.
+
+    EOS is barred before ``min_length`` tokens (and ``min_new_tokens`` after the prefix), or all but EOS after
+    ``length_limit`` of them where ``eos_at_limit``, which wins. All masks are applied after the log-softmax: what is
+    barred keeps its share of the probability.
+    """
+    limit = length_limit(options, sentence)
+    least = max(options.min_length, len(sentence.prefix) + options.min_new_tokens if options.min_new_tokens else 0)
+    rows = []
+    for hypothesis in live:
+        row = log_probs(score(hypothesis.tokens), kind, options.temperature)  # [V]
+        length = len(hypothesis.tokens)
+        barred: Collection[int] = ()
+        if eos_at_limit and options.eos_ids and length >= limit:
+            barred = set(range(len(row))) - set(options.eos_ids)
+        elif length < least:
+            barred = options.eos_ids
+        rows.append(processors.apply(row, hypothesis.tokens, options, sentence, limit, barred=tuple(barred)))
+    return rows
+
+
+def candidates(live: Sequence[Live], rows: Sequence[Tensor]) -> list[Candidate]:
+    """All continuations that are possible, best first; totals are float32 additions."""
+    found = []
+    for slot, (hypothesis, row) in enumerate(zip(live, rows, strict=True)):
+        totals = torch.tensor(hypothesis.total) + row  # [V] float32
+        for token, (total, log_prob) in enumerate(zip(totals.tolist(), row.tolist(), strict=True)):
+            if total > -math.inf:
+                found.append(Candidate(total, slot, token, log_prob))
+    return sorted(found, key=Candidate.order)
+
+
+def best_first(finished: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """By score; among equals, the one that finished first."""
+    return sorted(finished, key=lambda hypothesis: -hypothesis.score)
