@@ -17,7 +17,8 @@ from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput, TokenSequence
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
-from seq2seq_kit.testing.reference.common import length_limit, ranking_score
+from seq2seq_kit.testing.reference import processors
+from seq2seq_kit.testing.reference.common import length_limit, log_probs, ranking_score
 
 Scores = Callable[[list[int]], Tensor]
 
@@ -51,21 +52,20 @@ def search(
     limit = length_limit(options, sentence)
     least = max(options.min_length, options.min_new_tokens and len(sentence.prefix) + options.min_new_tokens)
     if options.alternatives:
-        return _alternatives(score, options, sentence.prefix[:limit], limit, least, sentence, attention)
-    return _beam(score, options, sentence.prefix, limit, least, sentence, attention)
+        return _alternatives(score, options, sentence, limit, least, attention)
+    return _beam(score, options, sentence, limit, least, attention)
 
 
 def _beam(
     score: Scores,
     options: SearchOptions,
-    prefix: TokenSequence,
+    sentence: SentenceInput,
     limit: int,
     least: int,
-    sentence: SentenceInput,
     attention: Scores | None,
 ) -> list[Hypothesis]:
     """At most ``limit`` tokens, EOS counted; EOS may come after ``least``."""
-    forced, favoured = ((), prefix) if options.prefix_bias else (prefix, ())
+    forced, favoured = ((), sentence.prefix) if options.prefix_bias else (sentence.prefix, ())
     width = options.beam_size
     enough = math.floor(width * options.patience + 0.5) if width > 1 or favoured else 1  # greedy search has no patience
     live = [_Live([], [], 0.0)]
@@ -80,11 +80,12 @@ def _beam(
         else:
             rows = []
             for hypothesis, following in zip(live, follows, strict=False):
-                row = _log_probs(score(hypothesis.tokens), hypothesis.tokens, options, len(prefix), least)
+                barred = options.eos_ids if step < least else ()
+                row = _row(score(hypothesis.tokens), hypothesis.tokens, options, sentence, limit, barred)
                 rows.append(_favour(row, favoured[step], options) if following and step < len(favoured) else row)
             candidates = [*_continuations(live, rows)[: 2 * width]]
-        if forced and step == len(forced):  # of the first free tokens only the best may be EOS
-            candidates[1:] = [None if c is not None and _ended(c, options) else c for c in candidates[1:]]
+        if forced and step == len(forced):
+            candidates[1:] = [_without_eos(c, options) for c in candidates[1:] if c]
         candidates += [None] * (2 * width - len(candidates))
 
         # As in CTranslate2, whose slots have this flag, not its hypotheses: reordering does not carry it along.
@@ -104,12 +105,12 @@ def _beam(
             done = len(finished) >= enough
         if done:
             break
-        follows = [flag for flag, c in zip(follows, candidates, strict=False) if c]
-        follows += [False] * (width - len(follows))
-        live = [c for c in candidates[:width] if c]
+        going_on = [k for k, c in enumerate(candidates[:width]) if c and c.total > -math.inf]
+        live = [c for c in candidates[:width] if c and c.total > -math.inf]
+        follows = [follows[k] for k in going_on] + [False] * (width - len(going_on))
 
     finished.sort(key=lambda hypothesis: -hypothesis.score)  # stable: among equals, the one that finished first
-    return finished[: options.n_best]
+    return [hypothesis for hypothesis in finished[: options.n_best] if hypothesis.score > -math.inf]
 
 
 def _continuations(live: list[_Live], rows: list[Tensor]) -> list[_Live]:
@@ -127,28 +128,17 @@ def _continuations(live: list[_Live], rows: list[Tensor]) -> list[_Live]:
     ]
 
 
-def _log_probs(scores: Tensor, written: list[int], options: SearchOptions, start: int, least: int) -> Tensor:
-    """[V]: the log-softmax of what the options leave, after the tokens ``written``; EOS must wait for ``least``."""
-    scores = scores.float().clone()
-    if len(written) < least:
-        scores[list(options.eos_ids)] = -math.inf
-    for token in set(written):
-        penalty = options.repetition_penalty
-        scores[token] = scores[token] * penalty if scores[token] < 0 else scores[token] / penalty
-    size = options.no_repeat_ngram
-    if size:
-        for i in range(len(written) - size + 1):
-            if written[i : i + size - 1] == written[len(written) - size + 1 :]:
-                scores[written[i + size - 1]] = -math.inf
-    scores[list(options.suppress)] = -math.inf
-    if len(written) == start:
-        scores[list(options.suppress_at_start)] = -math.inf
-    for *before, token in options.bad_words:
-        if before == written[max(0, len(written) - len(before)) :] or not before:
-            scores[token] = -math.inf
-    if options.unk_penalty:
-        scores[options.unk_id] -= options.unk_penalty
-    return scores if (scores == -math.inf).all() else torch.log_softmax(scores, -1)
+def _row(
+    scores: Tensor,
+    written: list[int],
+    options: SearchOptions,
+    sentence: SentenceInput,
+    limit: int,
+    barred: TokenSequence,
+) -> Tensor:
+    """[V]: the log-softmax of what the options leave."""
+    edited = processors.apply(scores.float(), written, options, sentence, limit, barred=barred)
+    return log_probs(edited, "logits", options.temperature)
 
 
 def _favour(row: Tensor, token: int, options: SearchOptions) -> Tensor:
@@ -157,6 +147,16 @@ def _favour(row: Tensor, token: int, options: SearchOptions) -> Tensor:
     favoured = row + math.log1p(-bias)  # float32
     favoured[token] = math.log((1 - bias) * math.exp(row[token].item()) + bias)
     return favoured
+
+
+def _without_eos(candidate: _Live, options: SearchOptions) -> _Live:
+    """Where a prefix ends, only the best candidate may be EOS. The others become token 0, and impossible.
+
+    So does CTranslate2; where token 0 is an end symbol, as Marian's is, they count among the finished.
+    """
+    return (
+        _Live([*candidate.tokens[:-1], 0], candidate.log_probs, -math.inf) if _ended(candidate, options) else candidate
+    )
 
 
 def _ended(candidate: _Live, options: SearchOptions) -> bool:
@@ -180,10 +180,9 @@ def _coverage(tokens: list[int], attention: Scores) -> float:
 def _alternatives(
     score: Scores,
     options: SearchOptions,
-    prefix: TokenSequence,
+    sentence: SentenceInput,
     limit: int,
     least: int,
-    sentence: SentenceInput,
     attention: Scores | None,
 ) -> list[Hypothesis]:
     """The best tokens after the prefix, each continued greedily, in the order of these tokens.
@@ -191,23 +190,23 @@ def _alternatives(
     As in CTranslate2, none of them is EOS, the processors see what comes after it only, and the score is its
     log-probability plus the score of what comes after it.
     """
+    prefix = sentence.prefix[:limit]
     if len(prefix) == limit:
         return [Hypothesis([*prefix], 0.0, 0.0, [0.0] * limit, "length")]
     left = limit - len(prefix) - 1
     greedy = replace(options, beam_size=1, n_best=1)
-    row = _log_probs(score([*prefix]), [], options, 0, 1)
+    unprompted = replace(sentence, prefix=())
+    row = _row(score([*prefix]), [], options, unprompted, left + 1, options.eos_ids)
     found = []
     for first in _continuations([_Live([*prefix], [0.0] * len(prefix), 0.0)], [row])[: options.n_best]:
         if left == 0:
             found.append(Hypothesis(first.tokens, first.total, first.total, first.log_probs, "length"))
             continue
         after, shown = _after(first.tokens, score), attention and _after(first.tokens, attention)
-        for rest in _beam(after, greedy, (), left, max(least - len(first.tokens), 0), sentence, shown):
-            log_probs = first.log_probs + rest.token_log_probs
-            total = torch.tensor(log_probs).cumsum(0)[-1].item()
-            found.append(
-                Hypothesis(first.tokens + rest.tokens, first.total + rest.score, total, log_probs, rest.finish)
-            )
+        for rest in _beam(after, greedy, unprompted, left, max(least - len(first.tokens), 0), shown):
+            parts = first.log_probs + rest.token_log_probs
+            total = torch.tensor(parts).cumsum(0)[-1].item()
+            found.append(Hypothesis(first.tokens + rest.tokens, first.total + rest.score, total, parts, rest.finish))
     return found
 
 
