@@ -30,3 +30,7 @@ class PluginError(UserError):
 
 class SearchError(UserError):
     """A search was given unusable options, or its step returned something that breaks the step contract."""
+
+
+class SearchCancelled(Exception):
+    """A search ended because its caller cancelled it."""

@@ -8,8 +8,10 @@
 #include <functional>
 #include <vector>
 
+#include "bindings/callbacks.h"
 #include "bindings/options.h"
 #include "bindings/python_step.h"
+#include "core/cancellation.h"
 #include "seq2seq_kit/abi.h"
 #include "seq2seq_kit/errors.h"
 #include "seq2seq_kit/search_options.h"
@@ -22,7 +24,8 @@ namespace py = pybind11;
 namespace seq2seq_kit {
 namespace {
 
-/// (tokens, score, log_prob, token_log_probs, finish, attention): the fields of `seq2seq_kit.decoding.hypothesis.Hypothesis`.
+/// (tokens, score, log_prob, token_log_probs, finish, attention): the fields of
+/// `seq2seq_kit.decoding.hypothesis.Hypothesis`.
 py::list to_python(const SearchResult& result) {
   py::list sentences;
   for (size_t b = 0; b < result.hypotheses.size(); ++b) {
@@ -53,13 +56,30 @@ class SignalCheck {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
+/// What the caller gave beside the step. `call` has the fields of `seq2seq_kit.decoding.search.Call`.
+SearchControl read_control(const py::object& call) {
+  SearchControl control;
+  for (const py::handle& processor : call.attr("processors")) control.processors.push_back(read_processor(processor));
+  control.stop = read_stop(call.attr("stop"));
+  control.on_tokens = read_on_tokens(call.attr("on_tokens"));
+  control.select_on_device = call.attr("select_on_device").cast<bool>();
+  control.shrink = call.attr("shrink").cast<bool>();
+  const py::object cancellation = call.attr("cancellation");
+  if (cancellation.is_none()) {
+    control.before_step = SignalCheck();
+  } else {
+    control.before_step = [check = SignalCheck(), flag = cancellation.cast<std::shared_ptr<Cancellation>>()]() mutable {
+      if (flag->cancelled()) throw SearchCancelled("the search was cancelled");
+      check();
+    };
+  }
+  return control;
+}
+
 /// Runs a search without the GIL and without autograd.
 py::list run(StepModel& model, const SearchOptions& options, const std::vector<SentenceInput>& sentences,
-             bool select_on_device, bool shrink) {
-  SearchControl control;
-  control.before_step = SignalCheck();
-  control.select_on_device = select_on_device;
-  control.shrink = shrink;
+             const py::object& call) {
+  SearchControl control = read_control(call);
   SearchResult result;
   {
     py::gil_scoped_release released;
@@ -70,16 +90,16 @@ py::list run(StepModel& model, const SearchOptions& options, const std::vector<S
 }
 
 py::list search_python(const py::object& step, const py::object& state, const SearchOptions& options,
-                       const std::vector<SentenceInput>& sentences, bool select_on_device, bool shrink) {
+                       const std::vector<SentenceInput>& sentences, const py::object& call) {
   const PythonStep python_step(step);
   PythonStepModel model(std::cref(python_step), read_state(state));
-  return run(model, options, sentences, select_on_device, shrink);
+  return run(model, options, sentences, call);
 }
 
 py::list search_table(const at::Tensor& table, const py::object& kind, const SearchOptions& options,
-                      const std::vector<SentenceInput>& sentences, bool select_on_device, bool shrink) {
+                      const std::vector<SentenceInput>& sentences, const py::object& call) {
   TableStepModel model(table, read_kind(kind));
-  return run(model, options, sentences, select_on_device, shrink);
+  return run(model, options, sentences, call);
 }
 
 }  // namespace
@@ -93,6 +113,8 @@ PYBIND11_MODULE(_native, module) {
   py::register_local_exception_translator([](std::exception_ptr exception) {
     try {
       if (exception) std::rethrow_exception(exception);
+    } catch (const SearchCancelled& error) {
+      py::set_error(py::module_::import("seq2seq_kit.errors").attr("SearchCancelled"), error.what());
     } catch (const SearchError& error) {
       py::set_error(py::module_::import("seq2seq_kit.errors").attr("SearchError"), error.what());
     }
@@ -100,8 +122,13 @@ PYBIND11_MODULE(_native, module) {
 
   bind_options(module);
 
+  py::class_<Cancellation, std::shared_ptr<Cancellation>>(module, "Cancellation")
+      .def(py::init<>())
+      .def("cancel", &Cancellation::cancel)
+      .def_property_readonly("cancelled", &Cancellation::cancelled);
+
   module.def("search", &search_python, py::arg("step"), py::arg("state"), py::arg("options"), py::arg("sentences"),
-             py::arg("select_on_device") = false, py::arg("shrink") = true);
+             py::arg("call"));
   module.def("search_table", &search_table, py::arg("table"), py::arg("kind"), py::arg("options"), py::arg("sentences"),
-             py::arg("select_on_device") = false, py::arg("shrink") = true);
+             py::arg("call"));
 }

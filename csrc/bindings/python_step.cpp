@@ -10,7 +10,6 @@
 namespace py = pybind11;
 
 namespace seq2seq_kit {
-namespace {
 
 std::string type_name(const py::handle& object) {
   return py::str(py::type::handle_of(object).attr("__name__")).cast<std::string>();
@@ -33,6 +32,8 @@ NamedTensors read_tensors(const std::string& what, const py::handle& object) {
   return tensors;
 }
 
+namespace {
+
 py::dict to_dict(const NamedTensors& tensors) {
   py::dict dict;
   for (const auto& [name, tensor] : tensors) dict[py::str(name)] = tensor;
@@ -40,6 +41,11 @@ py::dict to_dict(const NamedTensors& tensors) {
 }
 
 }  // namespace
+
+py::object to_python(const DecoderState& state) {
+  const auto decoder_state = py::module_::import("seq2seq_kit.interfaces").attr("DecoderState");
+  return decoder_state(to_dict(state.rows), to_dict(state.history), to_dict(state.sentences));
+}
 
 ScoreKind read_kind(const py::handle& kind) {
   if (py::isinstance<py::str>(kind)) {
@@ -58,15 +64,13 @@ DecoderState read_state(const py::object& state) {
 
 PythonStep::PythonStep(py::object step) : step_(std::move(step)) {
   const auto interfaces = py::module_::import("seq2seq_kit.interfaces");
-  decoder_state_ = interfaces.attr("DecoderState");
   step_output_ = interfaces.attr("StepOutput");
 }
 
 StepOutput PythonStep::operator()(const at::Tensor& tokens, const at::Tensor& position,
                                   const DecoderState& state) const {
   py::gil_scoped_acquire gil;
-  const py::object output =
-      step_(tokens, position, decoder_state_(to_dict(state.rows), to_dict(state.history), to_dict(state.sentences)));
+  const py::object output = step_(tokens, position, to_python(state));
 
   if (THPVariable_Check(output.ptr())) return {{read_tensor("scores", output), ScoreKind::logits, {}}, {}, {}};
   if (!py::isinstance(output, step_output_)) {

@@ -3,9 +3,21 @@
 
 #include <pybind11/pybind11.h>
 
+#include <string>
+
 #include "torch/python_step_model.h"
 
 namespace seq2seq_kit {
+
+/// The name of an object's class, for messages.
+std::string type_name(const pybind11::handle& object);
+
+/// A tensor, or a dict of them; a SearchError that says what `what` is instead. The GIL is held by the caller.
+at::Tensor read_tensor(const std::string& what, const pybind11::handle& object);
+NamedTensors read_tensors(const std::string& what, const pybind11::handle& object);
+
+/// A `seq2seq_kit.interfaces.DecoderState` of these tensors. The GIL is held by the caller.
+pybind11::object to_python(const DecoderState& state);
 
 /// The tensors of a `seq2seq_kit.interfaces.DecoderState`. The GIL is held by the caller.
 DecoderState read_state(const pybind11::object& state);
@@ -23,8 +35,7 @@ class PythonStep {
 
  private:
   pybind11::object step_;
-  pybind11::object decoder_state_;  // the class seq2seq_kit.interfaces.DecoderState
-  pybind11::object step_output_;    // the class seq2seq_kit.interfaces.StepOutput
+  pybind11::object step_output_;  // the class seq2seq_kit.interfaces.StepOutput
 };
 
 }  // namespace seq2seq_kit

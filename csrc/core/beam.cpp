@@ -1,9 +1,11 @@
 #include "core/beam.h"
 
 #include <algorithm>
+#include <string>
 
 #include "core/ranking.h"
 #include "core/sentence_scores.h"
+#include "seq2seq_kit/errors.h"
 
 namespace seq2seq_kit {
 
@@ -32,11 +34,8 @@ int64_t Beam::record(const Candidate& candidate) {
 }
 
 void Beam::keep(const Candidate& candidate, int64_t node) {
-  int64_t state = 0;
-  if (sentence_->automaton) {
-    const auto& arcs = sentence_->automaton->arcs[slots_[candidate.slot].state];
-    if (const auto arc = arcs.find(candidate.token); arc != arcs.end()) state = arc->second;
-  }
+  int64_t state = slots_[candidate.slot].state;
+  if (sentence_->automaton) state = sentence_->automaton->next(state, candidate.token);
   next_slots_.push_back({candidate.score, candidate.token, candidate.slot, node, state});
   const auto past = view(candidate.slot).sequence;
   next_sequences_.insert(next_sequences_.end(), past.begin(), past.end());
@@ -49,6 +48,20 @@ void Beam::end() {
   ++length_;
 }
 
+void Beam::drop(std::span<const bool> gone) {
+  const int64_t width = length_ + 1;
+  next_slots_.clear();
+  next_sequences_.clear();
+  for (size_t slot = 0; slot < slots_.size(); ++slot) {
+    if (gone[slot]) continue;
+    next_slots_.push_back(slots_[slot]);
+    const auto sequence = std::span(sequences_).subspan(static_cast<int64_t>(slot) * width, width);
+    next_sequences_.insert(next_sequences_.end(), sequence.begin(), sequence.end());
+  }
+  slots_.swap(next_slots_);
+  sequences_.swap(next_sequences_);
+}
+
 Hypothesis Beam::write_out(int64_t node, float sum, double score, Finish finish) const {
   Hypothesis hypothesis = backpointers_.write_out(node);
   hypothesis.log_prob = sum;
@@ -58,6 +71,29 @@ Hypothesis Beam::write_out(int64_t node, float sum, double score, Finish finish)
 }
 
 double Beam::score(float sum, int64_t length) const { return ranking_score(*options_, *sentence_, sum, length); }
+
+void Beam::stop(std::span<const bool> ended) {
+  if (std::find(ended.begin(), ended.end(), true) == ended.end()) return;
+  throw SearchError("semantics '" + std::string(to_string(options_->semantics)) +
+                    "' has no rule for a hypothesis that a stop criterion ends: use 'kit'");
+}
+
+std::vector<int64_t> Beam::settled() const {
+  const std::vector<Hypothesis> finished = hypotheses();
+  std::vector<int64_t> shared;
+  bool first = true;
+  const auto agree = [&](std::span<const int64_t> tokens) {
+    if (first) shared.assign(tokens.begin(), tokens.end());
+    first = false;
+    const auto parted = std::mismatch(shared.begin(), shared.end(), tokens.begin(), tokens.end()).first;
+    shared.erase(parted, shared.end());
+  };
+  if (!finished.empty()) agree(finished.front().tokens);
+  if (!done()) {
+    for (int64_t slot = 0; slot < static_cast<int64_t>(slots_.size()); ++slot) agree(view(slot).generated());
+  }
+  return shared;
+}
 
 std::vector<Hypothesis> Beam::best_so_far() const {
   std::vector<Hypothesis> best = hypotheses();

@@ -47,16 +47,23 @@ class Beam {
   /// The `n_best` best finished hypotheses, best first.
   virtual std::vector<Hypothesis> hypotheses() const = 0;
 
+  /// Ends the live slots that `ended` says, as they are. Throws a SearchError where the semantics knows no such thing.
+  virtual void stop(std::span<const bool> ended);
+
+  /// The tokens that every hypothesis which may still come first begins with: once here, they are never taken back.
+  /// When the beam is done, the best hypothesis.
+  std::vector<int64_t> settled() const;
+
   /// As `hypotheses`, and where these are fewer than `n_best`, the best live ones, marked as cut short.
   std::vector<Hypothesis> best_so_far() const;
 
   /// The live slots, and what the next step is fed.
   struct Slot {
-    float sum;        // of token log-probabilities
-    int64_t token;    // the last one
-    int64_t parent;   // the slot of the step before that it continues
-    int64_t node;     // its last backpointer
-    int64_t state;    // of the sentence's automaton
+    float sum;       // of token log-probabilities
+    int64_t token;   // the last one
+    int64_t parent;  // the slot of the step before that it continues
+    int64_t node;    // its last backpointer
+    int64_t state;   // of the sentence's automaton
   };
   std::span<const Slot> slots() const { return slots_; }
 
@@ -74,6 +81,9 @@ class Beam {
   /// candidates of this one.
   void begin(int64_t first_row);
   void end();
+
+  /// Removes live slots, and what they hold in a step's order.
+  void drop(std::span<const bool> gone);
 
   int64_t record(const Candidate& candidate);
   void keep(const Candidate& candidate, int64_t node);

@@ -29,14 +29,33 @@ float from_ordered_bits(int32_t bits) { return std::bit_cast<float>(bits ^ ((bit
 
 }  // namespace
 
-Advance::Advance(const SearchOptions& options, const Processors& processors, bool on_device)
-    : options_(&options), processors_(&processors), eos_(options.eos_ids), on_device_(on_device) {
+at::Tensor sequences(const std::vector<Beam*>& beams, int64_t width) {
+  int64_t length = 0;
+  for (const Beam* beam : beams) {
+    if (beam) length = std::max(length, beam->length() + 1);
+  }
+  at::Tensor tokens = at::zeros({static_cast<int64_t>(beams.size()), width, length}, at::kLong);
+  int64_t* row = tokens.mutable_data_ptr<int64_t>();
+  for (const Beam* beam : beams) {
+    for (int64_t k = 0; k < width; ++k, row += length) {
+      if (!beam || beam->slots().empty()) continue;
+      const auto sequence = beam->view(k < static_cast<int64_t>(beam->slots().size()) ? k : 0).sequence;
+      std::copy(sequence.begin(), sequence.end(), row);
+    }
+  }
+  return tokens;
+}
+
+Advance::Advance(const SearchOptions& options, const Processors& processors, ScoreProcessors& custom, bool on_device)
+    : options_(&options), processors_(&processors), custom_(&custom), eos_(options.eos_ids), on_device_(on_device) {
   std::sort(eos_.begin(), eos_.end());
 }
 
 std::vector<BadScores> Advance::operator()(const StepScores& step, const std::vector<Beam*>& beams) {
-  const bool plain = processors_->empty() && !processes_logits() && options_->temperature == 1 &&
-                     std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
+  device_ = step.scores.device();
+  const bool plain =
+      processors_->empty() && custom_->empty() && !processes_logits() && options_->temperature == 1 &&
+      std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
   return plain && (on_device_ || !step.scores.is_cpu()) ? on_device(step, beams) : on_cpu(step, beams);
 }
 
@@ -45,13 +64,13 @@ bool Advance::processes_logits() const {
          (options_->semantics == Semantics::hf && (options_->beam_size == 1 || options_->sampling == Sampling::tokens));
 }
 
-at::Tensor Advance::process_logits(const at::Tensor& logits, const std::vector<Beam*>& beams) {
-  at::Tensor edited = logits.clone();  // [B, K, V]
-  const int64_t width = logits.size(1), vocab = logits.size(2);
+at::Tensor Advance::process(const at::Tensor& scores, const std::vector<Beam*>& beams) {
+  at::Tensor edited = scores.clone();  // [B, K, V]
+  const int64_t width = scores.size(1), vocab = scores.size(2);
   for (size_t b = 0; b < beams.size(); ++b) {
     if (!beams[b]) continue;
     const int64_t first = static_cast<int64_t>(b) * width * vocab;
-    const RowFault fault = scores_.read({logits.const_data_ptr<float>() + first, vocab, RowKind::as_is}, *beams[b]);
+    const RowFault fault = scores_.read({scores.const_data_ptr<float>() + first, vocab, RowKind::as_is}, *beams[b]);
     if (fault != RowFault::none) continue;  // it is found again where candidates are chosen
     scores_.process(*beams[b], *processors_);
     for (int64_t slot = 0; slot < scores_.slots(); ++slot) {
@@ -61,23 +80,35 @@ at::Tensor Advance::process_logits(const at::Tensor& logits, const std::vector<B
   return edited;
 }
 
+at::Tensor Advance::apply_custom(at::Tensor scores, const std::vector<Beam*>& beams) {
+  if (custom_->empty()) return scores;
+  const at::Tensor tokens = sequences(beams, scores.size(1)).to(device_);
+  scores = scores.to(device_);
+  for (const auto& processor : *custom_) scores = processor->apply(scores, tokens);
+  return scores.to(at::kCPU).contiguous();
+}
+
 std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector<Beam*>& beams) {
   at::Tensor scores = step.scores.to(at::kCPU, at::kFloat).contiguous();  // [B, K, V]
   const int64_t width = scores.size(1), vocab = scores.size(2);
   const bool logits_first = processes_logits();
-  if (logits_first) scores = process_logits(scores, beams);
+  const bool whole_rows = logits_first || !custom_->empty();  // processed before candidates are chosen
+  if (logits_first) scores = apply_custom(process(scores, beams), beams);
 
   const bool normalise = step.kind == ScoreKind::logits || logits_first || options_->temperature != 1;
   RowKind kind = normalise ? RowKind::logits : RowKind::log_probs;
   auto temperature = static_cast<float>(options_->temperature);
-  if (normalise && options_->numerics == Numerics::reference) {
+  if (normalise && (options_->numerics == Numerics::reference || (whole_rows && !logits_first))) {
     // NaN and +inf make NaN of a whole row, so the check of the log-probabilities finds them too.
     scores = log_softmax(temperature == 1 ? scores : scores / temperature);
     kind = RowKind::as_is;
     temperature = 1;
   }
+  if (whole_rows && !logits_first) {
+    scores = apply_custom(process(scores, beams), beams);
+    kind = RowKind::as_is;
+  }
 
-  static const Processors kNone;
   const float* data = scores.const_data_ptr<float>();
   std::vector<BadScores> invalid;
   for (size_t b = 0; b < beams.size(); ++b) {
@@ -88,7 +119,7 @@ std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector
       invalid.push_back({sentence, fault});
       continue;
     }
-    if (!logits_first) scores_.process(*beams[b], *processors_);
+    if (!whole_rows) scores_.process(*beams[b], *processors_);
     beams[b]->step(scores_, sentence * width);
   }
   return invalid;

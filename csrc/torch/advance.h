@@ -8,6 +8,7 @@
 #include "core/sentence_scores.h"
 #include "seq2seq_kit/search_options.h"
 #include "seq2seq_kit/step_model.h"
+#include "torch/score_processor.h"
 
 namespace seq2seq_kit {
 
@@ -17,12 +18,17 @@ struct BadScores {
   RowFault fault;
 };
 
+/// What the live hypotheses of a batch have written: [B, K, 1 + t] int64 on the CPU, BOS first. A slot without a
+/// hypothesis repeats its sentence's first, or is all 0 where there is none.
+at::Tensor sequences(const std::vector<Beam*>& beams, int64_t width);
+
 /// Advances the beams of a batch wherever the scores are. On the CPU, rows are scanned by the core's kernels. Elsewhere
 /// ATen selects on the device and one small tensor comes back, unless an option needs the rows: then they are copied.
 class Advance {
  public:
-  /// `on_device` selects by ATen also on the CPU (for tests), where it can.
-  Advance(const SearchOptions& options, const Processors& processors, bool on_device);
+  /// `custom` are the caller's processors, applied after the built-in ones. `on_device` selects by ATen also on the CPU
+  /// (for tests), where it can.
+  Advance(const SearchOptions& options, const Processors& processors, ScoreProcessors& custom, bool on_device);
 
   /// `beams` [B] are the sentences of the batch; only the live slots among the K rows of each are read, and a nullptr
   /// is passed over. Returns the sentences that did not advance.
@@ -34,12 +40,19 @@ class Advance {
 
   /// Whether processors see logits, and what they bar loses its share of the probability.
   bool processes_logits() const;
-  at::Tensor process_logits(const at::Tensor& logits, const std::vector<Beam*>& beams);
+
+  /// A copy of `scores` [B, K, V] with the built-in processors' edits written into it.
+  at::Tensor process(const at::Tensor& scores, const std::vector<Beam*>& beams);
+
+  /// `scores` [B, K, V] after the caller's processors, which see them on the device of the step.
+  at::Tensor apply_custom(at::Tensor scores, const std::vector<Beam*>& beams);
 
   const SearchOptions* options_;
   const Processors* processors_;
+  ScoreProcessors* custom_;
   std::vector<int64_t> eos_;  // ascending
   bool on_device_;
+  at::Device device_ = at::kCPU;  // of the step's scores
   SentenceScores scores_;
 };
 

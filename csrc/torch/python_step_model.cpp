@@ -1,22 +1,8 @@
 #include "torch/python_step_model.h"
 
-#include <algorithm>
-
 #include "torch/check.h"
 
 namespace seq2seq_kit {
-namespace {
-
-/// The device of a state's tensors; the CPU for a step without state.
-at::Device device_of(const DecoderState& state) {
-  for (const auto* part : {&state.rows, &state.history, &state.sentences}) {
-    if (!part->empty()) return part->front().second.device();
-  }
-  return at::kCPU;
-}
-
-}  // namespace
-
 PythonStepModel::PythonStepModel(Step step, DecoderState state)
     : step_(std::move(step)), state_(std::move(state)), device_(device_of(state_)) {}
 
@@ -38,20 +24,9 @@ StepScores PythonStepModel::step(const at::Tensor& tokens, const at::Tensor& pos
 
 void PythonStepModel::select(const Selection& selection) {
   if (!selection.is_identity(batch_, beams_)) {
-    const at::Tensor rows = to_tensor(selection.rows(beams_), device_);
-    const auto survivors = static_cast<int64_t>(selection.survivors.size());
-    for (auto& [name, tensor] : state_.rows) {
-      auto shape = tensor.sizes().vec();
-      shape[0] = survivors;
-      shape[1] = selection.beams;
-      tensor = tensor.flatten(0, 1).index_select(0, rows).view(shape);
-    }
+    seq2seq_kit::select(state_, selection, batch_, beams_);
     history_->select(selection);
-    if (survivors < batch_) {
-      const at::Tensor kept = to_tensor(selection.survivors, device_);
-      for (auto& [name, tensor] : state_.sentences) tensor = tensor.index_select(0, kept);
-    }
-    batch_ = survivors;
+    batch_ = static_cast<int64_t>(selection.survivors.size());
     beams_ = selection.beams;
   }
   state_.history = history_->view(batch_, beams_);

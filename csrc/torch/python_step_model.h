@@ -5,16 +5,10 @@
 
 #include "seq2seq_kit/step_model.h"
 #include "torch/history.h"
+#include "torch/state.h"
 #include "torch/tensors.h"
 
 namespace seq2seq_kit {
-
-/// A decoder's state as its step sees it (`seq2seq_kit.interfaces.DecoderState`).
-struct DecoderState {
-  NamedTensors rows;       // [B, K, ...]
-  NamedTensors history;    // [B, K, t, ...]
-  NamedTensors sentences;  // [B, ...]
-};
 
 /// What a decoder's step returns (`seq2seq_kit.interfaces.StepOutput`), not yet checked.
 struct StepOutput {

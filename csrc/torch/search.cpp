@@ -27,9 +27,10 @@ void check(const std::vector<BadScores>& bad, const std::vector<int64_t>& active
   const std::string place = where(active[bad.front().sentence], position);
   if (bad.front().fault == RowFault::not_finite) throw SearchError(place + "the step's scores contain NaN or +inf");
   // The exact stop rule rests on log-probabilities that never raise a sum.
-  throw SearchError(place +
-                    "a score of the step is above 0: scores of kind 'log_probs' are log-probabilities (kind 'logits' is "
-                    "normalised by the search)");
+  throw SearchError(
+      place +
+      "a score of the step is above 0: scores of kind 'log_probs' are log-probabilities (kind 'logits' is "
+      "normalised by the search)");
 }
 
 /// The batch's live hypotheses as the next step sees them: K' is the greatest number of live slots; the dead ones of a
@@ -80,10 +81,42 @@ class Deadline {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+/// Ends the hypotheses that the caller's stop criterion says.
+void stop(const SearchControl& control, const std::vector<Beam*>& beams) {
+  int64_t width = 0;
+  for (const Beam* beam : beams) width = std::max(width, beam ? static_cast<int64_t>(beam->slots().size()) : 0);
+  if (width == 0) return;
+  const auto batch = static_cast<int64_t>(beams.size());
+  at::Tensor sums = at::full({batch, width}, kImpossible, at::kFloat);
+  for (int64_t b = 0; b < batch; ++b) {
+    float* row = sums.mutable_data_ptr<float>() + b * width;
+    if (!beams[b]) continue;
+    for (const Beam::Slot& slot : beams[b]->slots()) *row++ = slot.sum;
+  }
+  const at::Tensor ended = control.stop(sequences(beams, width), sums);
+  if (ended.sizes() != sums.sizes() || ended.scalar_type() != at::kBool) {
+    throw SearchError("the stop criterion returned shape " + to_string(ended.sizes()) + ", expected bool " +
+                      to_string(sums.sizes()) + " = [B, K]");
+  }
+  const at::Tensor on_cpu = ended.to(at::kCPU).contiguous();
+  for (int64_t b = 0; b < batch; ++b) {
+    const bool* row = on_cpu.const_data_ptr<bool>() + b * width;
+    if (beams[b] && !beams[b]->done()) beams[b]->stop({row, beams[b]->slots().size()});
+  }
+}
+
+/// Tells the caller of the tokens that are settled since the last time.
+void tell(const SearchControl& control, const Beam& beam, int64_t sentence, int64_t& told) {
+  const std::vector<int64_t> settled = beam.settled();
+  if (static_cast<int64_t>(settled.size()) <= told) return;
+  control.on_tokens(sentence, {settled.begin() + told, settled.end()});
+  told = static_cast<int64_t>(settled.size());
+}
+
 }  // namespace
 
 SearchResult search(StepModel& model, const SearchOptions& options, const std::vector<SentenceInput>& sentences,
-                    const SearchControl& control) {
+                    SearchControl& control) {
   options.validate();
   for (const SentenceInput& sentence : sentences) sentence.validate();
   const auto batch = static_cast<int64_t>(sentences.size());
@@ -95,12 +128,15 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
   std::vector<int64_t> tokens(batch, options.bos_id);
   int64_t width = 1;  // K of the current step
   const Processors processors = make_processors(options, sentences);
-  Advance advance(options, processors, control.select_on_device);
+  Advance advance(options, processors, control.processors, control.select_on_device);
   AttentionTrace trace;
   const Deadline deadline(options.max_seconds);
   bool out_of_time = false;
 
+  std::vector<int64_t> told(batch, 0);  // tokens of each sentence that `on_tokens` knows
+
   model.init(batch, options.beam_size);
+  for (const auto& processor : control.processors) processor->init(batch);
   for (int64_t position = 0; !active.empty(); ++position) {
     out_of_time = deadline.passed();
     if (out_of_time) break;
@@ -114,6 +150,10 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
     std::vector<Beam*> beams;
     for (const int64_t sentence : active) beams.push_back(all[sentence]->done() ? nullptr : all[sentence].get());
     check(advance(step, beams), active, position);
+    if (control.stop) stop(control, beams);
+    if (control.on_tokens) {
+      for (const int64_t sentence : active) tell(control, *all[sentence], sentence, told[sentence]);
+    }
 
     Layout layout = next_layout(beams, options, control.shrink);
     std::vector<int64_t> still_active;
@@ -121,6 +161,7 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
     active = std::move(still_active);
     if (active.empty()) break;
     model.select(layout.selection);
+    for (const auto& processor : control.processors) processor->select(layout.selection);
     tokens = std::move(layout.tokens);
     width = layout.selection.beams;
   }

@@ -9,6 +9,7 @@
 #include "seq2seq_kit/search_options.h"
 #include "seq2seq_kit/sentence_input.h"
 #include "seq2seq_kit/step_model.h"
+#include "torch/score_processor.h"
 
 namespace seq2seq_kit {
 
@@ -20,12 +21,23 @@ struct SearchResult {
 /// What a caller may do while a search runs, and how tests make it take other ways to the same result.
 struct SearchControl {
   std::function<void()> before_step;  // called once a time step; may throw to end the search
-  bool select_on_device = false;      // see Advance
-  bool shrink = true;                 // sentences leave the batch when they are done
+
+  /// The caller's own processors, applied in order after the built-in options.
+  ScoreProcessors processors;
+
+  /// The caller's own stop criterion: from tokens [B, K, 1 + t], BOS first, and sums [B, K] to bool [B, K]: true ends
+  /// the hypothesis there.
+  std::function<at::Tensor(const at::Tensor& tokens, const at::Tensor& sums)> stop;
+
+  /// Told of tokens of a sentence's best hypothesis as soon as they are settled: they are never taken back.
+  std::function<void(int64_t sentence, const std::vector<int64_t>& tokens)> on_tokens;
+
+  bool select_on_device = false;  // see Advance
+  bool shrink = true;             // sentences leave the batch when they are done
 };
 
 /// Searches a batch: `sentences` [B].
 SearchResult search(StepModel& model, const SearchOptions& options, const std::vector<SentenceInput>& sentences,
-                    const SearchControl& control);
+                    SearchControl& control);
 
 }  // namespace seq2seq_kit

@@ -33,6 +33,7 @@ _check_torch(TORCH_VERSION, torch.__version__)
 from seq2seq_kit._engine._native import (  # noqa: E402
     ABI,
     Automaton,
+    Cancellation,
     SearchOptions,
     SentenceInput,
     search,
@@ -43,6 +44,7 @@ __all__ = [
     "ABI",
     "TORCH_VERSION",
     "Automaton",
+    "Cancellation",
     "EngineError",
     "SearchOptions",
     "SentenceInput",

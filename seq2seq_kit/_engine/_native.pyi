@@ -3,6 +3,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from seq2seq_kit.decoding.hypothesis import Finish
+from seq2seq_kit.decoding.search import Call
 from seq2seq_kit.interfaces import DecoderState, ScoreKind, StepOutput
 
 ABI: int
@@ -11,6 +12,11 @@ class Automaton:
     arcs: Sequence[dict[int, int]]
     accepting: set[int]
     def __init__(self) -> None: ...
+
+class Cancellation:
+    cancelled: bool
+    def __init__(self) -> None: ...
+    def cancel(self) -> None: ...
 
 class SentenceInput:
     source_length: int
@@ -88,14 +94,12 @@ def search(
     state: DecoderState,
     options: SearchOptions,
     sentences: Sequence[SentenceInput],
-    select_on_device: bool = False,
-    shrink: bool = True,
+    call: Call,
 ) -> list[list[_Fields]]: ...
 def search_table(
     table: Tensor,
     kind: ScoreKind,
     options: SearchOptions,
     sentences: Sequence[SentenceInput],
-    select_on_device: bool = False,
-    shrink: bool = True,
+    call: Call,
 ) -> list[list[_Fields]]: ...

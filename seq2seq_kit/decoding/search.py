@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from torch import Tensor
 
@@ -11,11 +11,17 @@ from seq2seq_kit import _engine
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.decoding.processors import Apply, OperatorProcessor, StartedProcessor, start
 from seq2seq_kit.errors import SearchError
-from seq2seq_kit.interfaces import DecoderState, StepOutput
+from seq2seq_kit.interfaces import DecoderState, Memory, Processor, StepOutput
 
 Step = Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor]
 """``step(tokens [B, K] int64, position [B] int64, state)``; a bare Tensor is the logits of a step without state."""
+
+StopCriterion = Callable[[Tensor, Tensor], Tensor]
+
+Cancellation = _engine.Cancellation
+"""``cancel()``, called from any thread, ends the searches that it was given to before their next step."""
 
 
 def search(
@@ -26,6 +32,11 @@ def search(
     sentences: Sequence[SentenceInput] | None = None,
     source_lengths: Tensor | Sequence[int] | None = None,
     batch_size: int | None = None,
+    memory: Memory | None = None,
+    processors: Sequence[Processor | OperatorProcessor | Apply] = (),
+    stop: StopCriterion | None = None,
+    on_tokens: Callable[[int, list[int]], None] | None = None,
+    cancellation: Cancellation | None = None,
     _select_on_device: bool = False,
     _shrink: bool = True,
 ) -> list[list[Hypothesis]]:
@@ -44,6 +55,13 @@ def search(
         sentences: [B] what the search is told about each sentence: forced prefix, constraints, source tokens, …
         source_lengths: [B] source lengths, for options that depend on them; short for ``sentences`` that hold no more.
         batch_size: B, where nothing else tells.
+        memory: what ``processors`` are started with.
+        processors: the caller's own, applied in order after the built-in options.
+        stop: ends hypotheses: ``stop(tokens [B, K, 1 + t], sums [B, K]) -> bool [B, K]``, after each step, BOS first.
+        on_tokens: ``on_tokens(sentence, tokens)`` is told, step by step, of the tokens of a sentence's best hypothesis
+            that are settled: what every hypothesis that may still come first begins with. They are never taken back,
+            and in the end they are the tokens of the first hypothesis.
+        cancellation: ends the search from another thread.
 
     Returns:
         For each sentence its ``n_best`` best hypotheses, best first; fewer or none where too few could finish, because
@@ -51,7 +69,8 @@ def search(
 
     Raises:
         SearchError: an option is out of range, or ``step`` broke its contract (wrong name, shape, type, device; NaN).
-        Exception: whatever ``step`` raises comes out as it is, and KeyboardInterrupt comes between two steps.
+        SearchCancelled: ``cancellation`` said so.
+        Exception: whatever a callable raises comes out as it is, and KeyboardInterrupt comes between two steps.
     """
     options = options or SearchOptions()
     state = DecoderState() if state is None else state
@@ -62,9 +81,22 @@ def search(
     if not isinstance(state, DecoderState):
         raise SearchError(f"state is a {type(state).__name__}, expected a DecoderState")
     native = _native(options)
-    inputs = [_native_input(sentence) for sentence in _sentences(state, sentences, source_lengths, batch_size, options)]
-    found = _engine.search(step, state, native, inputs, _select_on_device, _shrink)
+    given = _sentences(state, sentences, source_lengths, batch_size, options)
+    call = Call(start(processors, memory, len(given)), stop, on_tokens, cancellation, _select_on_device, _shrink)
+    found = _engine.search(step, state, native, [_native_input(sentence) for sentence in given], call)
     return [[Hypothesis(*values) for values in sentence] for sentence in found]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a search is given beside step, options and sentences, as the engine reads it."""
+
+    processors: Sequence[StartedProcessor] = ()
+    stop: StopCriterion | None = None
+    on_tokens: Callable[[int, list[int]], None] | None = None
+    cancellation: Cancellation | None = None
+    select_on_device: bool = False
+    shrink: bool = True
 
 
 def check_options(options: SearchOptions) -> None:

@@ -146,7 +146,7 @@ def test_a_step_that_is_no_function() -> None:
 
 SEARCHES = {
     "a Python step": "search(lambda *_: scores, batch_size=1, options=options)",
-    "a native step": "_engine.search_table(scores, 'logits', _native(options), [_engine.SentenceInput()])",
+    "a native step": "_engine.search_table(scores, 'logits', _native(options), [_engine.SentenceInput()], Call())",
 }
 
 
@@ -157,7 +157,7 @@ def test_ctrl_c_ends_a_search(call: str) -> None:
 import signal
 import torch
 from seq2seq_kit import _engine
-from seq2seq_kit.decoding.search import SearchOptions, _native, search
+from seq2seq_kit.decoding.search import Call, SearchOptions, _native, search
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have told its background jobs to ignore it
 scores = torch.zeros(1, 1, 5)
 scores[..., 3] = 50.0

@@ -16,7 +16,7 @@ from seq2seq_kit import _engine
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
-from seq2seq_kit.decoding.search import _native, _native_input, search
+from seq2seq_kit.decoding.search import Call, _native, _native_input, search
 from seq2seq_kit.testing.reference import kit
 from seq2seq_kit.testing.reference.common import ranking_score
 from seq2seq_kit.testing.reference_search import reference_search
@@ -62,7 +62,7 @@ def test_a_native_model_is_searched_by_the_same_loop(data: st.DataObject) -> Non
             hashed = (hashed * 5 + token + 1) % size
         return step.table[sentence, hashed]
 
-    found = _engine.search_table(step.table, step.kind, _native(options), native_inputs(lengths))
+    found = _engine.search_table(step.table, step.kind, _native(options), native_inputs(lengths), Call())
     for b in range(batch):
         expected = reference_search(partial(score, b), options, SentenceInput(source_length=lengths[b]), kind=step.kind)
         assert [Hypothesis(*fields) for fields in found[b]] == expected

@@ -8,25 +8,25 @@
 namespace seq2seq_kit {
 namespace {
 
-/// Whether some option may give a token a score above 0.
-bool may_raise(const SearchOptions& options, const SentenceInput& sentence) {
+/// Whether some option may give a token a score above 0. (Repetition penalties keep the sign, and a favoured prefix
+/// keeps to probabilities.)
+bool may_raise(const SearchOptions& options) {
   const auto raises = [](const auto& entry) { return entry.second > 0; };
   return std::any_of(options.sequence_bias.begin(), options.sequence_bias.end(), raises) ||
-         options.repetition_penalty != 1 || options.repetition_penalty_source != 1 ||
-         options.length_decay_factor != 1 || (options.prefix_bias > 0 && !sentence.prefix.empty());
+         options.length_decay_factor > 1;
 }
 
 }  // namespace
 
 KitBeam::KitBeam(const SearchOptions& options, const SentenceInput& sentence)
-    : Beam(options, sentence), sums_only_fall_(!may_raise(options, sentence)) {}
+    : Beam(options, sentence), sums_only_fall_(!may_raise(options)) {}
 
 Allowed KitBeam::allowed() const {
   if (options().eos_ids.empty()) return Allowed::all;
   if (length() >= limit()) return Allowed::only_eos;
   const auto prefix = static_cast<int64_t>(sentence().prefix.size());
-  const int64_t least = std::max(options().min_length,
-                                 options().min_new_tokens > 0 ? prefix + options().min_new_tokens : int64_t{0});
+  const int64_t least =
+      std::max(options().min_length, options().min_new_tokens > 0 ? prefix + options().min_new_tokens : int64_t{0});
   return length() < least ? Allowed::all_but_eos : Allowed::all;
 }
 
@@ -39,11 +39,22 @@ void KitBeam::advance(std::span<const Candidate> candidates, int64_t first_row) 
       continue;
     }
     const Finish why = options().is_eos(candidate.token) && length() < limit() ? Finish::eos : Finish::length;
-    const Finished finished{score(candidate.score, length() + 1), candidate.score, node, why};
-    const auto worse = [](const Finished& a, const Finished& b) { return a.score > b.score; };
-    finished_.insert(std::upper_bound(finished_.begin(), finished_.end(), finished, worse), finished);
+    finish(node, candidate.score, length() + 1, why);
   }
   end();
+}
+
+void KitBeam::finish(int64_t node, float sum, int64_t length, Finish why) {
+  const Finished finished{score(sum, length), sum, node, why};
+  const auto worse = [](const Finished& a, const Finished& b) { return a.score > b.score; };
+  finished_.insert(std::upper_bound(finished_.begin(), finished_.end(), finished, worse), finished);
+}
+
+void KitBeam::stop(std::span<const bool> ended) {
+  for (size_t slot = 0; slot < ended.size(); ++slot) {
+    if (ended[slot]) finish(slots()[slot].node, slots()[slot].sum, length(), Finish::stopped);
+  }
+  drop(ended);
 }
 
 bool KitBeam::done() const {

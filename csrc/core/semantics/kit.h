@@ -19,6 +19,8 @@ class KitBeam : public Beam {
 
   bool done() const override;
 
+  void stop(std::span<const bool> ended) override;
+
   /// Best first; among equals, the one that finished first.
   std::vector<Hypothesis> hypotheses() const override;
 
@@ -31,6 +33,7 @@ class KitBeam : public Beam {
   };
 
   bool ends(int64_t token) const;
+  void finish(int64_t node, float sum, int64_t length, Finish why);
 
   std::vector<Finished> finished_;  // best first
   bool sums_only_fall_;             // no option raises a log-probability, so that the exact stop rule holds

@@ -11,4 +11,10 @@ class SearchError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The caller ended the search (`seq2seq_kit.errors.SearchCancelled` in Python).
+class SearchCancelled : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace seq2seq_kit
