@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/ranking.h"
+#include "core/sampling/draw_candidates.h"
 #include "core/sentence_scores.h"
 #include "seq2seq_kit/errors.h"
 
@@ -16,7 +17,10 @@ Beam::Beam(const SearchOptions& options, const SentenceInput& sentence)
       slots_{{0.0f, options.bos_id, 0, Backpointers::kStart, 0}},
       sequences_{options.bos_id} {}
 
-void Beam::step(SentenceScores& scores, int64_t first_row) { advance(scores.best(wanted()), first_row); }
+void Beam::step(SentenceScores& scores, int64_t first_row) {
+  if (options_->sampling == Sampling::beams) return advance(draw_candidates(scores, *this), first_row);
+  advance(scores.best(wanted()), first_row);
+}
 
 HypothesisView Beam::view(int64_t slot) const {
   const int64_t width = length_ + 1;

@@ -13,6 +13,12 @@ struct Candidate {
   int64_t token;
 };
 
+/// Whether `a` comes before `b`.
+inline bool better(const Candidate& a, const Candidate& b) {
+  if (a.score != b.score) return a.score > b.score;
+  return a.slot != b.slot ? a.slot < b.slot : a.token < b.token;
+}
+
 /// Which tokens the rules of a semantics let come next.
 enum class Allowed { all, all_but_eos, only_eos };
 

@@ -11,11 +11,6 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-bool better(const Candidate& a, const Candidate& b) {
-  if (a.score != b.score) return a.score > b.score;
-  return a.slot != b.slot ? a.slot < b.slot : a.token < b.token;
-}
-
 }  // namespace
 
 RowFault SentenceScores::read(const RawScores& raw, const Beam& beam) {

@@ -9,12 +9,13 @@
 #include "core/beam.h"
 #include "core/candidate.h"
 #include "core/row_edits.h"
+#include "core/sampling/buffers.h"
 #include "core/score_row.h"
 
 namespace seq2seq_kit {
 
-/// What rows of scores are: logits, whose log-softmax is taken; log-probabilities, which are never above 0; or scores to
-/// be taken as they are.
+/// What rows of scores are: logits, whose log-softmax is taken; log-probabilities, which are never above 0; or scores
+/// to be taken as they are.
 enum class RowKind { logits, log_probs, as_is };
 
 /// Where a step's scores lie, and what they are.
@@ -31,8 +32,8 @@ enum class RowFault { none, not_finite, above_zero };
 /// How far rounding may raise a log-probability above 0.
 inline constexpr float kRounding = 1e-3f;
 
-/// Finds the best candidates in one or two passes over each row, never sorting nor writing it. Keeps its buffers between
-/// calls.
+/// Finds the best candidates in one or two passes over each row, never sorting nor writing it. Keeps its buffers
+/// between calls.
 class SentenceScores {
  public:
   /// Reads the rows of a beam's live slots, unless a score is NaN, +inf, or a log-probability above 0.
@@ -54,14 +55,20 @@ class SentenceScores {
   /// The same among the slots [first, last) alone.
   std::span<const Candidate> best(int64_t wanted, int64_t first, int64_t last);
 
+  /// The sum of a slot's hypothesis.
+  float sum(int64_t slot) const { return rows_[slot].sum; }
+
+  /// What sampling from these rows writes to.
+  SampleBuffers& sample_buffers() { return sample_buffers_; }
+
   /// A slot's whole row, edits included, into `out` [vocab].
   void write(int64_t slot, float* out) const;
 
  private:
   struct Row {
-    float sum;    // of the live hypothesis
+    float sum;  // of the live hypothesis
     RowNorm norm;
-    bool dead;    // -inf throughout
+    bool dead;  // -inf throughout
   };
 
   const float* raw_row(int64_t slot) const { return raw_.rows + slot * raw_.vocab; }
@@ -72,10 +79,11 @@ class SentenceScores {
   float least(int64_t wanted) const;
 
   RawScores raw_{};
-  std::vector<Row> rows_;           // [live slots]
-  std::vector<RowEdits> edits_;     // [live slots or more]
-  std::vector<float> maxima_;       // [live slots, blocks]
+  std::vector<Row> rows_;        // [live slots]
+  std::vector<RowEdits> edits_;  // [live slots or more]
+  std::vector<float> maxima_;    // [live slots, blocks]
   std::vector<Candidate> best_;
+  SampleBuffers sample_buffers_;
 };
 
 }  // namespace seq2seq_kit

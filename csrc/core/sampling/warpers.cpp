@@ -1,0 +1,106 @@
+#include "core/sampling/warpers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "core/kernels/weights.h"
+#include "core/row_edits.h"
+
+namespace seq2seq_kit {
+namespace {
+
+void keep(SampleRow& row, float centre, float radius) {
+  kernels::keep(row.scores.data(), row.vocab(), row.max(), centre, radius, row.maxima.data());
+}
+
+/// The k-th greatest score of a row; blocks that cannot hold it are passed over.
+float kth_greatest(const SampleRow& row, int64_t k, std::vector<float>& values) {
+  const auto kth = [&] {
+    std::nth_element(values.begin(), values.begin() + (k - 1), values.end(), std::greater<>());
+    return values[k - 1];
+  };
+  float least = kImpossible;  // the k-th greatest of the blocks' greatest
+  if (static_cast<int64_t>(row.maxima.size()) >= k) {
+    values.assign(row.maxima.begin(), row.maxima.end());
+    least = kth();
+  }
+  values.clear();
+  for (int64_t start = 0, block = 0; start < row.vocab(); start += kernels::kBlock, ++block) {
+    if (row.maxima[block] < least) continue;
+    for (const float score : row.scores.subspan(start, std::min(kernels::kBlock, row.vocab() - start))) {
+      if (score >= least) values.push_back(score);
+    }
+  }
+  return kth();
+}
+
+/// Keeps those nearest to `centre` that together weigh at least `share` of all.
+void keep_nearest(SampleRow& row, float centre, double share, SampleBuffers& buffers) {
+  // Distances are counted in bins; only those of the bin in which the sum of weights reaches its goal are sorted.
+  constexpr int64_t kBins = 2048;
+  constexpr float kBinsANat = 64;
+  const float max = row.max();
+  const auto distance = [&](float score) { return std::fabs((max - score) - centre); };
+  const auto bin = [](float distance) { return static_cast<int64_t>(std::min(distance * kBinsANat, kBins - 1.0f)); };
+  const auto each = [&](auto&& visit) {  // what weighs something
+    for (int64_t start = 0, block = 0; start < row.vocab(); start += kernels::kBlock, ++block) {
+      if (!(max - row.maxima[block] <= kernels::kWeightless)) continue;
+      for (const float score : row.scores.subspan(start, std::min(kernels::kBlock, row.vocab() - start))) {
+        if (max - score <= kernels::kWeightless) visit(score);
+      }
+    }
+  };
+  int64_t total = 0;
+  buffers.bins.assign(kBins, 0);
+  each([&](float score) {
+    const int32_t weight = kernels::weight(max - score);
+    buffers.bins[bin(distance(score))] += weight;
+    total += weight;
+  });
+
+  const double goal = share * static_cast<double>(total);
+  int64_t reached = 0, goal_bin = 0;
+  while (goal_bin < kBins - 1 && (buffers.bins[goal_bin] == 0 || static_cast<double>(reached + buffers.bins[goal_bin]) < goal)) {
+    reached += buffers.bins[goal_bin++];
+  }
+  buffers.nearest.clear();
+  each([&](float score) {
+    if (bin(distance(score)) == goal_bin) buffers.nearest.emplace_back(distance(score), kernels::weight(max - score));
+  });
+  std::sort(buffers.nearest.begin(), buffers.nearest.end());
+  float radius = 0;
+  for (const auto& [far, weight] : buffers.nearest) {
+    radius = far;
+    reached += weight;
+    if (reached > 0 && static_cast<double>(reached) >= goal) break;
+  }
+  keep(row, centre, radius);
+}
+
+}  // namespace
+
+void warp(const SearchOptions& options, SampleRow& row, int64_t* sums, SampleBuffers& buffers) {
+  const auto weigh = [&] {
+    return kernels::weigh(row.scores.data(), row.vocab(), row.max(), row.maxima.data(), sums);
+  };
+  const auto log_total = [](const kernels::Mass& mass) { return std::log(static_cast<double>(mass.weight) / kernels::kOne); };
+  const auto mean = [](const kernels::Mass& mass) {
+    return static_cast<double>(mass.surprisal) / static_cast<double>(mass.weight);
+  };
+  const auto keep_likelier = [&](double cutoff, const kernels::Mass& mass) {
+    keep(row, 0, std::max(0.0f, static_cast<float>(-std::log(cutoff) - log_total(mass))));
+  };
+  if (options.top_k > 0 && options.top_k < row.vocab()) keep(row, 0, row.max() - kth_greatest(row, options.top_k, buffers.values));
+  if (options.top_p < 1) keep_nearest(row, 0, options.top_p, buffers);
+  if (options.min_p > 0) keep(row, 0, static_cast<float>(-std::log(options.min_p)));
+  if (options.typical_p < 1) keep_nearest(row, static_cast<float>(mean(weigh())), options.typical_p, buffers);
+  if (options.epsilon > 0) keep_likelier(options.epsilon, weigh());
+  if (options.eta > 0) {
+    const kernels::Mass mass = weigh();
+    const double entropy = mean(mass) + log_total(mass);
+    keep_likelier(std::min(options.eta, std::sqrt(options.eta) * std::exp(-entropy)), mass);
+  }
+}
+
+}  // namespace seq2seq_kit
