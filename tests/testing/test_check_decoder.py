@@ -1,0 +1,172 @@
+"""The step-contract tester passes every built-in decoder, and names each fault that is planted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import faulty_decoders as faulty
+import pytest
+import torch
+from sound_decoder import SIZE, TARGET, SoundDecoder
+from tiny_models import ATTENTIONS, CELLS, VARIANTS, member, model_config, tiny_batch
+from torch import nn
+
+from seq2seq_kit.errors import UserError
+from seq2seq_kit.interfaces import Memory, MemorySpec
+from seq2seq_kit.registry import build, registry
+from seq2seq_kit.testing import ContractError, check_decoder
+from seq2seq_kit.testing.check_decoder import CHECKS
+
+SPEC = MemorySpec(SIZE)
+BUILT_IN = [(cell, name, "current") for cell in CELLS for name in ATTENTIONS]
+BUILT_IN += [(cell, "bahdanau", variant) for cell in CELLS for variant in VARIANTS if variant != "current"]
+
+
+@pytest.mark.parametrize(("cell", "attention", "variant"), BUILT_IN)
+def test_built_in_decoders_keep_the_contract(cell: str, attention: str, variant: str) -> None:
+    model = member("gru", cell, attention, variant)
+    report = check_decoder(model.decoder, model.encoder(tiny_batch()), target=TARGET)
+    assert [finding.verdict for finding in report.findings] == ["ok"] * len(CHECKS)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_language_models_keep_the_contract(cell: str) -> None:
+    decoder = build("decoder", model_config("gru", {"name": cell, "attention": "none"}).decoder, TARGET, None)
+    report = check_decoder(decoder)
+    assert {f.check for f in report.findings if f.verdict != "ok"} == {"padding", "empty"}
+
+
+def test_every_built_in_decoder_is_among_these() -> None:
+    provided = [p for p in registry().provided("decoder") if p.provider.distribution == "seq2seq-kit"]
+    assert {p.component.name for p in provided} == set(CELLS)
+
+
+def test_the_decoder_to_plant_faults_in_is_sound() -> None:
+    assert not check_decoder(SoundDecoder(), SPEC).faults
+    assert not check_decoder(SoundDecoder()).faults
+
+
+PLANTED: dict[type[SoundDecoder], tuple[str, str]] = {
+    faulty.RowsOnSelf: ("self", r"decoding changes self.kept; .* goes into rows or history"),
+    faulty.MemoryOnSelf: ("self", r"decoding changes self.memory; .* to a source into sentences"),
+    faulty.CountsCalls: ("self", "decoding changes self.input.calls;"),
+    faulty.CacheOnClass: ("self", "decoding changes self.cache;"),
+    faulty.ReplacesBuffer: ("self", "decoding changes self.mean;"),
+    faulty.InAClosure: ("self", r"takes turns with another gives something else \(scores at step .* a closure"),
+    faulty.CacheByRequest: ("reorder", r"does not score as the hypothesis .* \(step \d, .* move it to rows"),
+    faulty.RowsOfTheFirstSlot: (
+        "slots",
+        r"hypothesis 1 of 3 .* rows\['h'\] of one slot changes scores of others",
+    ),
+    faulty.HistoryOfTheFirstSlot: ("slots", r"history\['past'\] of one slot changes scores of others"),
+    faulty.SlotsNormalised: ("slots", "tokens of one slot changes scores of others"),
+    faulty.SlotsAsSentences: ("slots", "what a slot needs is lost, or another's is taken"),
+    faulty.SentencesNormalised: ("sentences", "leave before step 0 .* tokens of one sentence changes scores of others"),
+    faulty.ReadsPadding: ("padding", r"what stands in the padding of memory.states changes scores .* use memory.mask"),
+    faulty.CountsPadding: ("padding", "more padding changes scores at step 0, sentence"),
+    faulty.AttendsToPadding: ("padding", "attention at step 0 falls on padding; .* must be exactly 0"),
+    faulty.NothingToAttendTo: ("empty", "without any real position gives NaN at step 0"),
+    faulty.WritesRows: ("in_place", r"step writes into rows\['h'\] in place"),
+    faulty.WritesMemory: ("in_place", "init_state writes into memory.states in place"),
+    faulty.WritesWeights: ("in_place", "forward writes into self.embedding.weight in place"),
+    faulty.WritesTokens: ("in_place", "step writes into tokens in place"),
+    faulty.PositionFromOne: ("forward", r"\(sentence .* agree when step is given position -1; both must count from 0"),
+    faulty.ScaledInTraining: ("forward", "the first position is apart already"),
+    faulty.SeesLaterTokens: ("forward", "the first position is apart already|forward see later tokens"),
+    faulty.ForgetsRows: ("forward", "the first 1 agree: is something lost between steps"),
+    faulty.OtherAttention: ("forward", "step returns attention and the other does not"),
+    faulty.OutputAcrossPositions: ("forward", "other scores for a chunk of positions"),
+    faulty.Detaches: ("gradients", "another gradient from steps than from forward"),
+    faulty.WithoutAutograd: ("gradients", "scores of steps have no gradient"),
+    faulty.DropsInEval: ("deterministic", "is dropout on"),
+    faulty.BeamsFromTheStart: ("state", r"rows\['h'\] shape \[4, 5, 6\]; it must be \[B, K = 1, ...\] with B = 4"),
+    faulty.PastFromTheStart: ("state", r"history\['past'\] shape \[4, 1, 1, 6\]; it must be .* no position yet"),
+    faulty.HeadsInTheBatch: ("state", r"sentences\['keys'\] shape \[8, 6, 6\]; it must be \[B, ...\]"),
+    faulty.ReturnsTheWholePast: ("step", r"new_history\['past'\] with shape \[4, 3, 2, 6\]; .* the new position alone"),
+    faulty.LeavesRowsOut: ("step", "rows leaves out 'h' and adds 'hidden'"),
+    faulty.OneSlotOnly: ("step", r"scores have shape \[4, 11\]; they must be \[B, K, V'\] = \[4, 3, ...\]"),
+    faulty.OtherKind: ("step", "scores are 'logits', but the decoder's score_kind is 'log_probs'"),
+    faulty.ScoresNaN: ("step", "step 0 scores some tokens NaN"),
+    faulty.ZerosInFloat32: ("dtype", r"cast to float64: rows\['h'\] is float32 before a step and float64 after it"),
+    faulty.ComputesInFloat32: ("dtype", r"RuntimeError in recur \(sound_decoder.py, line \d+\): .*dtype"),
+    faulty.ZerosOnTheCPU: ("device", r"init_state makes rows\['h'\] on cpu, wherever the decoder is"),
+    faulty.PositionsOnTheCPU: (
+        "device",
+        r"in embed \(sound_decoder.py, line \d+\): embedding is given tensors on more than one",
+    ),
+    faulty.LooseTensor: ("save", "self.scales is a tensor that is neither parameter nor buffer"),
+    faulty.SharesAWeight: ("save", "cannot be saved as safetensors: .*share memory"),
+    faulty.UnsavedScale: ("save", "saved and loaded, it gives other scores"),
+    faulty.NeedsAutograd: ("engine", "RuntimeError in recur .* does not require grad"),
+    faulty.OtherwiseInSearch: (
+        "engine",
+        r"in a search, step \d of sentence 0 scores a token -.* forward scores -",
+    ),
+    faulty.ViewsHistory: (
+        "engine",
+        r"RuntimeError in step \(faulty_decoders.py, line \d+\): view size is not",
+    ),
+    faulty.Raises: ("step", r"KeyError in attend \(faulty_decoders.py, line \d+\): 'keys'"),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.__name__)
+def test_a_planted_fault_is_named_by_one_sentence(planted: type[SoundDecoder]) -> None:
+    check, sentence = PLANTED[planted]
+    with pytest.raises(ContractError) as caught:
+        check_decoder(planted(), SPEC)
+    faults = caught.value.report.faults
+    assert [fault.check for fault in faults] == [check], str(caught.value)
+    assert re.search(sentence, faults[0].detail), faults[0].detail
+    assert faults[0].detail in str(caught.value) and planted.__name__ in str(caught.value)
+
+
+def test_extras_are_padding_too() -> None:
+    words = torch.arange(6.0).expand(4, 6)
+    memory = Memory(
+        torch.randn(4, 6, SIZE), torch.arange(6) < torch.tensor([[6], [3], [5], [1]]), extras={"words": words}
+    )
+    with pytest.raises(ContractError, match=r"the padding of memory.extras\['words'\] changes scores at step 0"):
+        check_decoder(faulty.ReadsPaddedExtras(), memory)
+    assert not check_decoder(SoundDecoder(), memory).faults
+
+
+def test_an_output_layer_of_zeros_hides_no_fault() -> None:
+    decoder = faulty.RowsOfTheFirstSlot()
+    nn.init.zeros_(decoder.out.weight)
+    with pytest.raises(ContractError, match="slots: "):
+        check_decoder(decoder, SPEC)
+
+
+def test_the_decoder_and_the_random_numbers_of_the_caller_stay_as_they_are() -> None:
+    decoder = SoundDecoder().train()
+    nn.init.zeros_(decoder.out.bias)
+    before, generator = {n: x.clone() for n, x in decoder.state_dict().items()}, torch.get_rng_state()
+    check_decoder(decoder, SPEC)
+    assert decoder.training and torch.equal(generator, torch.get_rng_state())
+    assert all(torch.equal(x, before[name]) for name, x in decoder.state_dict().items())
+    assert all(parameter.grad is None for parameter in decoder.parameters())
+
+
+def test_a_check_can_be_left_out_and_what_waits_for_a_fault_says_so() -> None:
+    assert check_decoder(faulty.Detaches(), SPEC, skip=["gradients"])["gradients"].verdict == "not checked"
+    with pytest.raises(ContractError) as caught:
+        check_decoder(faulty.DropsInEval(), SPEC)
+    report = caught.value.report
+    assert report["engine"].detail == "waits for reorder, forward"
+    assert report["gradients"].verdict == "not checked" and report["in_place"].verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"decoder": nn.Linear(2, 2)}, "is given a Linear; it checks a seq2seq_kit.Decoder"),
+        ({"memory": 3}, "memory is a int; give a Memory, its MemorySpec, or None"),
+        ({"memory": Memory(torch.zeros(1, 2, SIZE), torch.ones(1, 2).bool())}, "memory holds one sentence; give two"),
+        ({"skip": ["order"]}, "no check 'order' to skip; there are state, step, "),
+    ],
+)
+def test_unusable_arguments_get_a_sentence(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_decoder(**{"decoder": SoundDecoder(), **arguments})
