@@ -3,7 +3,7 @@ Bahdanau et al. 2015."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seq2seq_kit.attention.none import NoAttentionConfig
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.decoders.bridge import Bridge, BridgeKind
+from seq2seq_kit.decoders.packed_weights import PackedLinear, PackedWeights
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
     Attention,
@@ -88,6 +89,7 @@ class RecurrentDecoder(Decoder):
 
     network_class: type[nn.RNN | nn.GRU | nn.LSTM]
     cell: Callable[..., Any]  # one layer for one step: (input, state, w_ih, w_hh, b_ih, b_hh) -> new state
+    gates: Callable[..., Any]  # the same from the two products: (w_ih input + b_ih, w_hh h + b_hh, state) -> new state
     state_names: tuple[str, ...] = ("h",)
 
     def __init__(self, config: RecurrentDecoderConfig, target: TargetSpec, memory: MemorySpec | None) -> None:
@@ -109,14 +111,20 @@ class RecurrentDecoder(Decoder):
             dropout=config.dropout if config.layers > 1 else 0.0,
         )
         self.bridge = Bridge(config.bridge, self.state_names, config.layers, config.size, memory)
-        self.combine = nn.Linear(context_size + config.size, config.size, bias=False) if looks_up else None
-        self.output_layer: nn.Linear | None = None
+        self.combine = PackedLinear(context_size + config.size, config.size, bias=False) if looks_up else None
+        self.output_layer: PackedLinear | None = None
         if config.tie_embeddings:  # no second name for the parameter: it would be saved twice
             self.output_bias = nn.Parameter(torch.zeros(target.vocab_size))
             nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
         else:
-            self.output_layer = nn.Linear(config.size, target.vocab_size)
+            self.output_layer = PackedLinear(config.size, target.vocab_size)
         self.dropout = nn.Dropout(config.dropout)
+        self._packed = PackedWeights()
+
+    def train(self, mode: bool = True) -> RecurrentDecoder:
+        if mode:
+            self._packed.clear()
+        return super().train(mode)
 
     def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:
         if memory is None and self.combine is not None:
@@ -153,7 +161,8 @@ class RecurrentDecoder(Decoder):
 
     def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
         if self.output_layer is None:
-            return F.linear(hidden, self.embedding.weight, self.output_bias)
+            linear = F.linear if self.training else self._packed.linear
+            return linear(hidden, self.embedding.weight, self.output_bias)
         return self.output_layer(hidden)
 
     def _embed(self, tokens: Tensor) -> Tensor:
@@ -200,11 +209,19 @@ class RecurrentDecoder(Decoder):
             if layer:
                 x = F.dropout(x, self.config.dropout, self.training)
             state = tuple(h[:, layer] for h in past)
-            new = self.cell(x, state if len(state) > 1 else state[0], *weights)
+            new = self._cell(x, state if len(state) > 1 else state[0], weights)
             layers.append(new if isinstance(new, tuple) else (new,))
             x = layers[-1][0]
         stacked = [torch.stack(states, 1).unflatten(0, shape) for states in zip(*layers, strict=True)]
         return dict(zip(self.state_names, stacked, strict=True))
+
+    def _cell(self, x: Tensor, state: Any, weights: Sequence[Tensor]) -> Any:
+        """One layer for one step: x [B * K, D], state and new state [B * K, H] each."""
+        w_ih, w_hh, b_ih, b_hh = weights
+        if self.training or not self._packed.serve(x, w_ih):
+            return self.cell(x, state, *weights)
+        h = state[0] if isinstance(state, tuple) else state
+        return self.gates(self._packed.linear(x, w_ih, b_ih), self._packed.linear(h, w_hh, b_hh), state)
 
     def _attentional(self, context: Tensor, top: Tensor) -> Tensor:
         """[B, Q, C] and [B, Q, H] -> [B, Q, H]"""
@@ -218,12 +235,23 @@ class RNNDecoder(RecurrentDecoder):
     network_class = nn.RNN
     cell = staticmethod(torch.rnn_tanh_cell)
 
+    @staticmethod
+    def gates(x: Tensor, h: Tensor, past: Tensor) -> Tensor:
+        return torch.tanh(x + h)
+
 
 class GRUDecoder(RecurrentDecoder):
     """A gated recurrent unit."""
 
     network_class = nn.GRU
     cell = staticmethod(torch.gru_cell)
+
+    @staticmethod
+    def gates(x: Tensor, h: Tensor, past: Tensor) -> Tensor:
+        x_reset, x_update, x_new = x.chunk(3, -1)
+        h_reset, h_update, h_new = h.chunk(3, -1)
+        new = torch.tanh(x_new + torch.sigmoid(x_reset + h_reset) * h_new)
+        return torch.lerp(new, past, torch.sigmoid(x_update + h_update))
 
 
 class LSTMDecoder(RecurrentDecoder):
@@ -232,6 +260,12 @@ class LSTMDecoder(RecurrentDecoder):
     network_class = nn.LSTM
     cell = staticmethod(torch.lstm_cell)
     state_names = ("h", "c")
+
+    @staticmethod
+    def gates(x: Tensor, h: Tensor, past: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        take, keep, new, show = (x + h).chunk(4, -1)
+        c = torch.sigmoid(keep) * past[1] + torch.sigmoid(take) * torch.tanh(new)
+        return torch.sigmoid(show) * torch.tanh(c), c
 
 
 def _check(config: RecurrentDecoderConfig, looks_up: bool, memory: MemorySpec | None) -> None:
