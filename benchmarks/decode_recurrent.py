@@ -7,7 +7,7 @@ The tokens counted are those of the best hypotheses, EOS included.
 Two kinds of batch. *Equal*: 20 source tokens, outputs forced to 30 tokens and EOS, so that both call the same steps,
 and only what is outside of them can differ. *Mixed*: 10 to 30 source tokens and outputs of 1.5 times as many; there the
 engine drops a sentence when it is done, and the plain loop carries it on. Lengths differ more here than in batches that
-were sorted by length, as ``s2s translate`` sorts them, so for those the ratio lies between the two kinds.
+were sorted by length, as ``s2s translate`` sorts them: ``decode_translation`` measures those.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any
 
 from benchmarks.support import results
 from benchmarks.support.harness import Options, measure
-from benchmarks.support.worker import clock, serve
+from benchmarks.support.searching import KIT, PLAIN, REFERENCE, same_outputs
+from benchmarks.support.worker import Job, serve
 
-KIT, REFERENCE, PLAIN = "kit", "kit, numerics reference", "plain PyTorch loop"
+SYSTEMS = (KIT, REFERENCE, PLAIN)
 CASES = {  # beam size, sentences, mixed lengths
     "greedy, batch 1": (1, 1, False),
     "greedy, batch 32": (1, 32, False),
@@ -38,13 +39,13 @@ MODEL = {
 def run(options: Options) -> results.Result:
     """Measure all cases."""
     command = [sys.executable, "-m", "benchmarks.decode_recurrent"]
-    measured = measure({s: [*command, s] for s in (KIT, REFERENCE, PLAIN)}, list(CASES), "tokens", options)
+    measured = measure({s: [*command, s] for s in SYSTEMS}, list(CASES), "tokens", options)
     settings = {
         "model": "LSTM 2 + 2 layers x 512, Luong attention (general), vocabulary 8,000, random weights, float32",
         "work": f"source {SOURCE_LENGTH} tokens, output {OUTPUT_LENGTH} tokens + EOS, encoder not timed; mixed: source "
         f"{SOURCE_LENGTH // 2} to {SOURCE_LENGTH * 3 // 2}, output 1.5 times as many",
         **measured.settings,
-        "same output as the plain loop": {case: _same(measured.outputs, case) for case in CASES},
+        "same output as the plain loop": {case: same_outputs(measured.outputs, case, SYSTEMS) for case in CASES},
     }
     return results.Result(
         name="decode_recurrent",
@@ -57,60 +58,30 @@ def run(options: Options) -> results.Result:
     )
 
 
-def _same(outputs: dict[tuple[str, str], list[Any]], case: str) -> str:
-    same = [a == b == c for a, b, c in zip(*(outputs[case, s] for s in (KIT, REFERENCE, PLAIN)), strict=True)]
-    return f"{sum(same)} of {len(same)}"
-
-
-class Decoding:
+def prepare(system: str, case: str) -> Job:
     """One case of one system."""
+    import torch
 
-    def __init__(self, system: str, case: str) -> None:
-        import torch
+    from benchmarks.support.searching import Searching
+    from seq2seq_kit import SearchOptions
+    from seq2seq_kit.interfaces import Batch
 
-        from benchmarks import plain_loop
-        from seq2seq_kit import SearchOptions, search
-        from seq2seq_kit.interfaces import Batch
-
-        beam_size, self.batch_size, mixed = CASES[case]
-        self.parts = {"step": 0.0}
-        self.decoder, memory = random_model(MODEL, VOCABULARY)
-        lengths = torch.full((self.batch_size,), SOURCE_LENGTH)
-        if mixed:
-            lengths = torch.randint(SOURCE_LENGTH // 2, SOURCE_LENGTH * 3 // 2 + 1, (self.batch_size,))
-        source = torch.randint(4, VOCABULARY, (self.batch_size, int(lengths.max())))
-        with torch.inference_mode():
-            self.memory = memory(Batch(source, torch.arange(source.shape[1]) < lengths.unsqueeze(1)))
-        options = SearchOptions(  # the lower bound is above every limit, so that only the limit ends a sentence
-            beam_size=beam_size,
-            min_length=3 * OUTPUT_LENGTH,
-            max_length=3 * OUTPUT_LENGTH,
-            max_length_ratio=OUTPUT_LENGTH / SOURCE_LENGTH,
-            max_length_margin=0,
-            numerics="reference" if system == REFERENCE else "fast",
-        )
-        if system == PLAIN:
-            loop = plain_loop.greedy if beam_size == 1 else plain_loop.beam
-            self.search = lambda state: [t for t, _ in loop(self.step, state, self.batch_size, options, lengths)]
-        else:
-            self.search = lambda state: [
-                nbest[0].tokens for nbest in search(self.step, state, options, source_lengths=lengths)
-            ]
-
-    def step(self, tokens: Any, position: Any, state: Any) -> Any:
-        start = clock()
-        output = self.decoder.step(tokens, position, state)
-        self.parts["step"] += clock() - start
-        return output
-
-    def output(self) -> list[list[int]]:
-        import torch
-
-        with torch.inference_mode():
-            return self.search(self.decoder.init_state(self.memory, self.batch_size))
-
-    def run(self) -> int:
-        return sum(map(len, self.output()))
+    beam_size, batch_size, mixed = CASES[case]
+    decoder, encoder = random_model(MODEL, VOCABULARY)
+    lengths = torch.full((batch_size,), SOURCE_LENGTH)
+    if mixed:
+        lengths = torch.randint(SOURCE_LENGTH // 2, SOURCE_LENGTH * 3 // 2 + 1, (batch_size,))
+    source = torch.randint(4, VOCABULARY, (batch_size, int(lengths.max())))
+    with torch.inference_mode():
+        memory = encoder(Batch(source, torch.arange(source.shape[1]) < lengths.unsqueeze(1)))
+    options = SearchOptions(  # the lower bound is above every limit, so that only the limit ends a sentence
+        beam_size=beam_size,
+        min_length=3 * OUTPUT_LENGTH,
+        max_length=3 * OUTPUT_LENGTH,
+        max_length_ratio=OUTPUT_LENGTH / SOURCE_LENGTH,
+        max_length_margin=0,
+    )
+    return Searching(system, decoder, [(memory, lengths)], options)
 
 
 def random_model(sections: dict[str, Any], vocabulary: int) -> tuple[Any, Any]:
@@ -131,4 +102,4 @@ def random_model(sections: dict[str, Any], vocabulary: int) -> tuple[Any, Any]:
 
 
 if __name__ == "__main__":
-    serve(lambda case: Decoding(sys.argv[1], case), ["torch", "seq2seq_kit"])
+    serve(lambda case: prepare(sys.argv[1], case), ["torch", "seq2seq_kit"])

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from benchmarks import decode_characters, plain_loop
 from benchmarks.__main__ import QUESTIONS, main
 from benchmarks.decode_recurrent import random_model
-from benchmarks.support import harness, load, results, translation
+from benchmarks.support import harness, load, results, searching, translation
+from benchmarks.support.searching import Searching
 from seq2seq_kit import SearchOptions, search
 from seq2seq_kit.interfaces import Batch
 from seq2seq_kit.run_config import load_config
@@ -59,6 +60,25 @@ def test_the_plain_loop_finds_what_the_engine_finds(beam_size: int, limits: dict
     assert [tokens for tokens, _ in plain] == [hypothesis.tokens for hypothesis in found]
     assert [log_prob for _, log_prob in plain] == pytest.approx([h.log_prob for h in found], abs=1e-4)
     assert len({len(tokens) for tokens, _ in plain}) > 1 or limits["max_length"] == 1, "all outputs are of one length"
+
+
+def test_the_searches_of_several_batches_are_one_job() -> None:
+    decoder, encoder = random_model(MODEL, 9)
+    batches = []
+    for size in (3, 2):
+        source = torch.randint(4, 9, (size, 5))
+        with torch.inference_mode():
+            batches.append((encoder(Batch(source, torch.ones_like(source, dtype=torch.bool))), torch.full((size,), 5)))
+    options = SearchOptions(beam_size=3, max_length=7)
+    jobs = {s: Searching(s, decoder, batches, options) for s in (searching.KIT, searching.REFERENCE, searching.PLAIN)}
+    outputs = {("case", system): job.output() for system, job in jobs.items()}
+    assert searching.same_outputs(outputs, "case", list(jobs)) == "5 of 5"
+    for system, job in jobs.items():
+        before = job.parts["step"]
+        assert job.run() == sum(map(len, outputs["case", system]))
+        assert job.parts["step"] > before > 0
+    outputs["case", searching.PLAIN][0] = []
+    assert searching.same_outputs(outputs, "case", list(jobs)) == "4 of 5"
 
 
 def test_measuring_runs_a_process_a_system_and_compares_medians() -> None:

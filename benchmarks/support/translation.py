@@ -39,12 +39,8 @@ class TestSet:
 
 def run(name: str, test: TestSet, options: Options) -> results.Result:
     """Train ``configs/NAME.yaml`` and score it on ``test``, decoded with the configuration's search options."""
-    folder = options.run
-    if folder is None:
-        folder = ROOT / "runs" / f"benchmark-{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-        facts = {"config": f"benchmarks/configs/{name}.yaml"} | _train(name, folder, options)
-        (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    settings = _of_the_run(folder)
+    folder = options.run or train(name, options)
+    settings = of_the_run(folder)
     start = time.perf_counter()
     outputs = _translate(folder, test.sources, options.threads)
     settings["decoding"] = f"{time.perf_counter() - start:.0f} s for {len(test.sources):,} sentences, start-up included"
@@ -62,6 +58,14 @@ def run(name: str, test: TestSet, options: Options) -> results.Result:
         settings=settings,
         rows=rows,
     )
+
+
+def train(name: str, options: Options) -> Path:
+    """Train ``configs/NAME.yaml`` and return the run folder, in which a file tells how the training went."""
+    folder = ROOT / "runs" / f"benchmark-{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    facts = {"config": f"benchmarks/configs/{name}.yaml"} | _train(name, folder, options)
+    (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    return folder
 
 
 def _train(name: str, folder: Path, options: Options) -> dict[str, object]:
@@ -102,7 +106,7 @@ def _streams(references: Sequence[Sequence[str]]) -> list[list[str | None]]:
     return [[r[i] if i < len(r) else None for r in references] for i in range(most)]
 
 
-def _of_the_run(folder: Path) -> dict[str, object]:
+def of_the_run(folder: Path) -> dict[str, object]:
     """What the run folder tells about the training."""
     from safetensors import safe_open
 
