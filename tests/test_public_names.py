@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 import seq2seq_kit
+from seq2seq_kit import testing
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(seq2seq_kit.__file__)
+PUBLIC = {"seq2seq_kit": seq2seq_kit.__all__, "seq2seq_kit.testing": testing.__all__}
 PLUGINS = sorted(path for path in (ROOT / "plugins").iterdir() if (path / "pyproject.toml").exists())
 
 
 def imported_from_the_kit(source: str) -> list[str]:
-    """Every module or name of the kit that a module imports, other than ``from seq2seq_kit import PUBLIC``."""
+    """Every module or name of the kit that a module imports, other than its ``PUBLIC`` names."""
     private = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -25,7 +27,7 @@ def imported_from_the_kit(source: str) -> list[str]:
             private += [name for name in names if name != "seq2seq_kit"]
         elif isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "seq2seq_kit":
             names = [alias.name for alias in node.names]
-            public = seq2seq_kit.__all__ if node.module == "seq2seq_kit" else []
+            public = PUBLIC.get(node.module or "", [])
             private += [f"{node.module}.{name}" for name in names if name not in public]
         elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
             private += [a.value for a in node.args if isinstance(a, ast.Constant) and "seq2seq_kit." in str(a.value)]
@@ -61,6 +63,8 @@ def test_every_public_name_can_be_had_and_is_documented() -> None:
     for name in seq2seq_kit.__all__:
         assert getattr(seq2seq_kit, name) is not None
         assert name.startswith("_") or f"`{name}`" in page, f"docs/plugins.md does not name {name}"
+    for name in testing.__all__:
+        assert getattr(testing, name) is not None and f"`{name}`" in page, f"docs/plugins.md does not name {name}"
     with pytest.raises(AttributeError, match="has no attribute 'Encodre'"):
         _ = seq2seq_kit.Encodre
 
