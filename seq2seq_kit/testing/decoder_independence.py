@@ -91,10 +91,8 @@ def _leak(probe: Probe, unit: str) -> str:
         found = probe.step(changed if name == "tokens" else tokens, 2, _replaced(state, name, changed)).scores
         beyond = (slice(1, None),) if unit == "sentence" else (slice(None), slice(1, None))
         if probe.difference(found[beyond], expected[beyond]) is not None:
-            return (
-                f"{name} of one {unit} changes scores of others; scores[b, k] may only depend on entries [b, k] and [b]"
-            )
-    return f"what a {unit} needs is lost, or another's is taken; scores[b, k] may only depend on entries [b, k] and [b]"
+            return f"scores of others change with {name} of one {unit}, but [b, k] may only depend on [b, k] and [b]"
+    return f"what a {unit} needs is lost, or another's is taken, but [b, k] may only depend on [b, k] and [b]"
 
 
 def _replaced(state: DecoderState, name: str, value: Tensor) -> DecoderState:

@@ -26,7 +26,7 @@ def check_state(probe: Probe) -> None:
         for name, x in _tensors(f"init_state's {part}", getattr(state, part)).items():
             if tuple(x.shape[: len(leading)]) != leading:
                 raise Fault(
-                    f"init_state gives {part}[{name!r}] shape {list(x.shape)}; it must be {words} with B = {batch}"
+                    f"init_state gives {part}[{name!r}] shape {list(x.shape)}; with B = {batch} it must be {words}"
                 )
 
 
@@ -103,8 +103,8 @@ def _matched(part: str, given: object, state: Mapping[str, Tensor]) -> list[tupl
     returned = _tensors(f"step's {part}", given)
     missing, strange = sorted(state.keys() - returned.keys()), sorted(returned.keys() - state.keys())
     if missing or strange:
-        parts = [f"leaves out {', '.join(map(repr, missing))}"] * bool(missing)
-        parts += [f"adds {', '.join(map(repr, strange))}"] * bool(strange)
+        parts = [f"leave out {', '.join(map(repr, missing))}"] * bool(missing)
+        parts += [f"add {', '.join(map(repr, strange))}"] * bool(strange)
         raise Fault(f"step's {part} {' and '.join(parts)}; the names must stay those that init_state gave")
     return [(name, returned[name], before) for name, before in state.items()]
 

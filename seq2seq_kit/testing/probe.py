@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, MemorySpec, StepOutput, TargetSpec
 
 BEAMS, STEPS = 3, 6
@@ -109,7 +110,13 @@ def make_probe(decoder: Decoder, memory: Memory | MemorySpec | None, target: Tar
         memory: its sizes are enough.
         target: None: as many tokens as the decoder scores, and the default special ids.
     """
-    decoder = copy.deepcopy(decoder).eval()
+    try:
+        decoder = copy.deepcopy(decoder).eval()
+    except Exception as error:
+        raise UserError(
+            f"{type(decoder).__name__} is checked on a copy, but cannot be copied (does it keep on self a tensor "
+            f"that it has computed?): {error}"
+        ) from None
     example = next((p for p in decoder.parameters() if p.is_floating_point()), torch.empty(0))
     for parameter in decoder.parameters():
         if parameter.is_floating_point() and parameter.numel() and bool((parameter == parameter.flatten()[0]).all()):
