@@ -7,9 +7,9 @@ import torch
 from seq2seq_kit_conv.decoder import ConvDecoder, ConvDecoderConfig
 from seq2seq_kit_conv.encoder import ConvEncoder, ConvEncoderConfig
 from seq2seq_kit_conv.plugin import register_components
-from torch import Tensor
 
-from seq2seq_kit import Batch, ConfigError, Memory, MemorySpec, SearchOptions, SourceSpec, TargetSpec, UserError, search
+from seq2seq_kit import Batch, ConfigError, MemorySpec, SearchOptions, SourceSpec, TargetSpec, UserError, search
+from seq2seq_kit.testing import check_decoder
 
 VOCABULARY = 11
 TARGET = TargetSpec(VOCABULARY)
@@ -37,18 +37,6 @@ def make_decoder(memory: MemorySpec | None = None, **options: object) -> ConvDec
     return ConvDecoder(config, TARGET, memory or MemorySpec(6)).eval()
 
 
-def unroll(decoder: ConvDecoder, prefix: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-    """Scores [B, T, V] and attention [B, T, S'] of T steps."""
-    state = decoder.init_state(memory, prefix.shape[0])
-    scores, attention = [], []
-    for t in range(prefix.shape[1]):
-        output = decoder.step(prefix[:, t : t + 1], torch.full((prefix.shape[0],), t), state)
-        state = state.advance(output)
-        scores.append(output.scores)
-        attention.append(output.attention)
-    return torch.cat(scores, 1), torch.cat(attention, 1)
-
-
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5])
 def test_padding_does_not_change_real_positions(kernel: int) -> None:
     encoder = make_encoder(kernel=kernel)
@@ -72,14 +60,14 @@ def test_a_source_without_any_token_is_defined(width: int) -> None:
 
 @pytest.mark.parametrize("kernel", [2, 3, 4])
 @pytest.mark.parametrize("memory_size", [6, 10])
-def test_steps_equal_forward(kernel: int, memory_size: int) -> None:
-    decoder = make_decoder(MemorySpec(memory_size), kernel=kernel)
+def test_the_decoder_keeps_its_contract(kernel: int, memory_size: int) -> None:
     memory = make_encoder(embedding_size=memory_size)(make_batch([5, 3, 1]))
-    prefix = torch.cat([torch.ones(3, 1).long(), torch.randint(4, VOCABULARY, (3, 6))], 1)
-    decoded = decoder(prefix, memory)
-    scores, attention = unroll(decoder, prefix, memory)
-    torch.testing.assert_close(scores, decoder.output(decoded.hidden, memory))
-    torch.testing.assert_close(attention, decoded.attention)
+    check_decoder(make_decoder(MemorySpec(memory_size), kernel=kernel), memory, target=TARGET)
+
+
+def test_attention_is_a_distribution_over_the_source() -> None:
+    memory = make_encoder()(make_batch([5, 3, 1]))
+    attention = make_decoder()(torch.ones(3, 7).long(), memory).attention
     torch.testing.assert_close(attention.sum(-1), torch.ones(3, 7))
     assert not attention.masked_select(~memory.mask.unsqueeze(1)).any()
 
@@ -89,16 +77,6 @@ def test_a_position_sees_no_later_token() -> None:
     first, second = torch.tensor([[1, 5, 6, 7]]), torch.tensor([[1, 5, 9, 8]])
     torch.testing.assert_close(decoder(first, memory).hidden[:, :2], decoder(second, memory).hidden[:, :2])
     assert not torch.allclose(decoder(first, memory).hidden[:, 2:], decoder(second, memory).hidden[:, 2:])
-
-
-def test_hypotheses_do_not_mix() -> None:
-    decoder, memory = make_decoder(), make_encoder()(make_batch([4, 2]))
-    state = decoder.init_state(memory, 2).select(torch.zeros(2, 3, dtype=torch.long))  # K = 3
-    tokens, position = torch.tensor([[4, 5, 6], [7, 8, 9]]), torch.zeros(2, dtype=torch.long)
-    together = decoder.step(tokens, position, state)
-    for k in range(3):
-        single = decoder.step(tokens[:, k : k + 1], position, decoder.init_state(memory, 2))
-        torch.testing.assert_close(together.scores[:, k : k + 1], single.scores)
 
 
 def test_positions_beyond_the_last_one_are_read() -> None:
@@ -122,24 +100,6 @@ def test_gradients_reach_every_parameter() -> None:
     for module in (encoder, decoder):
         for name, parameter in module.named_parameters():
             assert parameter.grad is not None and parameter.grad.any(), name
-
-
-@pytest.mark.parametrize("beam_size", [1, 3])
-def test_the_engine_decodes_it_and_its_scores_are_those_of_forward(beam_size: int) -> None:
-    encoder, decoder = make_encoder(), make_decoder()
-    lengths = [5, 2, 4]
-    with torch.inference_mode():
-        memory = encoder(make_batch(lengths))
-        options = SearchOptions(beam_size=beam_size, n_best=beam_size, max_length=8, length_penalty=0)
-        found = search(decoder.step, decoder.init_state(memory, 3), options)
-        for b, hypotheses in enumerate(found):
-            for hypothesis in hypotheses:
-                prefix = torch.tensor([[TARGET.bos_id, *hypothesis.tokens[:-1]]])
-                one = Memory(memory.states[b : b + 1], memory.mask[b : b + 1])
-                one.extras = {name: x[b : b + 1] for name, x in memory.extras.items()}
-                scores = decoder.output(decoder(prefix, one).hidden, one).log_softmax(-1)[0]
-                expected = scores[range(len(hypothesis.tokens)), hypothesis.tokens].sum()
-                assert hypothesis.score == pytest.approx(float(expected), abs=1e-4)
 
 
 def test_a_sentence_is_decoded_alike_alone_and_in_a_padded_batch() -> None:
