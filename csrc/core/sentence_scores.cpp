@@ -59,7 +59,8 @@ std::span<const Candidate> SentenceScores::best(int64_t wanted, int64_t first, i
 }
 
 void SentenceScores::offer_row(int64_t slot, int64_t wanted) {
-  const auto [sum, norm, dead] = rows_[slot];
+  const float sum = rows_[slot].sum;
+  const RowNorm norm = rows_[slot].norm;
   const RowEdits& edits = edits_[slot];
   const bool edited = !edits.empty();
   const auto offer_token = [&](int64_t token, float log_prob) {
@@ -68,7 +69,7 @@ void SentenceScores::offer_row(int64_t slot, int64_t wanted) {
       offer({total, log_prob, static_cast<int32_t>(slot), token}, wanted);
     }
   };
-  if (!edits.closed() && !dead) {
+  if (!edits.closed() && !rows_[slot].dead) {
     const float* row = raw_row(slot);
     const float* maxima = block_maxima(slot);
     const float shift = edits.shift();
@@ -101,7 +102,7 @@ void SentenceScores::offer(const Candidate& candidate, int64_t wanted) {
 }
 
 void SentenceScores::write(int64_t slot, float* out) const {
-  const auto& [sum, norm, dead] = rows_[slot];
+  const RowNorm norm = rows_[slot].norm;
   const RowEdits& edits = edits_[slot];
   if (edits.closed()) {
     std::fill(out, out + raw_.vocab, kImpossible);

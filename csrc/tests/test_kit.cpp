@@ -73,9 +73,9 @@ void test_stop_rules() {
   options.word_penalty = 0.5;
   CHECK(done_after_one_end(options));
   options.word_penalty = 0;
-  options.repetition_penalty = 0.9;  // sums may rise
+  options.sequence_bias = {{{5}, 0.5}};  // sums may rise
   CHECK(!done_after_one_end(options));
-  options.repetition_penalty = 1;
+  options.sequence_bias.clear();
   options.length_penalty = 1;  // a longer hypothesis may have the better mean
   CHECK(!done_after_one_end(options));
   options.stop = Stop::first;

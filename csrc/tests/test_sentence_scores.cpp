@@ -134,7 +134,7 @@ void edit(std::vector<float>& dense, ScoreRow sparse, bool ties) {
 void test_best_against_sorting() {
   SentenceScores scores;  // one for all: nothing of the last sentence may stay
   for (int round = 0; round < 1000; ++round) {
-    const int64_t live = draw.uniform(1, 6), vocab = draw.uniform(1, draw.chance(0.1) ? 1500 : 300);
+    const int64_t live = draw.uniform(1, 6), vocab = draw.uniform(1, draw.chance(0.3) ? 1500 : 300);
     const bool ties = draw.chance(0.5);
     SearchOptions options;
     options.eos_ids = random_tokens(vocab, 0.03);

@@ -7,7 +7,7 @@
 namespace seq2seq_kit::kernels {
 
 /// Selection skips whole blocks whose maximum cannot enter the beam.
-inline constexpr int64_t kBlock = 64;
+inline constexpr int64_t kBlock = 256;
 
 inline int64_t block_count(int64_t size) { return (size + kBlock - 1) / kBlock; }
 

@@ -1,0 +1,77 @@
+// Sixteen floats side by side in as many vector registers as an instruction set needs: whatever it is, lane i of a sum
+// adds the same numbers in the same order.
+
+typedef float Vector __attribute__((vector_size(KERNEL_BYTES)));
+typedef uint32_t Words __attribute__((vector_size(KERNEL_BYTES)));
+
+constexpr int64_t kLanes = 16;
+constexpr int64_t kWidth = KERNEL_BYTES / 4;
+constexpr int64_t kParts = kLanes / kWidth;
+
+struct Lanes {
+  Vector parts[kParts];
+};
+
+static inline Lanes all(float x) {
+  Lanes lanes;
+  for (Vector& part : lanes.parts) part = Vector{} + x;
+  return lanes;
+}
+
+static inline Lanes load(const float* from) {
+  Lanes lanes;
+  __builtin_memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+
+/// The first `count` lanes from memory, the others `rest`.
+static inline Lanes load(const float* from, int64_t count, float rest) {
+  float lanes[kLanes];
+  for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = lane < count ? from[lane] : rest;
+  return load(lanes);
+}
+
+/// Lane by lane the greater one; `a` where `b` is NaN.
+static inline Lanes greater(Lanes a, const Lanes& b) {
+  for (int64_t i = 0; i < kParts; ++i) a.parts[i] = b.parts[i] > a.parts[i] ? b.parts[i] : a.parts[i];
+  return a;
+}
+
+static inline float greatest(const Lanes& lanes) {
+  float x[kLanes];
+  __builtin_memcpy(x, &lanes, sizeof x);
+  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
+    for (int64_t lane = 0; lane < width; ++lane) x[lane] = x[lane + width] > x[lane] ? x[lane + width] : x[lane];
+  }
+  return x[0];
+}
+
+/// The sum of the lanes: halves are added, and again.
+static inline float sum(const Lanes& lanes) {
+  float x[kLanes];
+  __builtin_memcpy(x, &lanes, sizeof x);
+  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
+    for (int64_t lane = 0; lane < width; ++lane) x[lane] += x[lane + width];
+  }
+  return x[0];
+}
+
+/// exp(x) for x <= 0, to about one unit in the last place; 0 below -87, which is nothing beside a sum of 1. NaN for
+/// NaN. exp(x) = 2^n * exp(r), with n = round(x / ln 2) and exp(r) the polynomial of Cephes' expf.
+static inline Vector exp_of_negative(Vector x) {
+  constexpr float kLowest = -87.0f;
+  constexpr float kToInteger = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  constexpr float kLn2High = 0.693359375f;   // exact in few bits, so that n * kLn2High is exact
+  constexpr float kLn2Low = -2.12194440e-4f;
+  const Vector shifted = x * 1.44269504f + kToInteger;  // its lowest bits are n, in two's complement
+  const Vector n = shifted - kToInteger;
+  const Vector r = (x - n * kLn2High) - n * kLn2Low;
+  Vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  p *= (Vector)(((Words)shifted + 127u) << 23);
+  return x < kLowest ? Vector{} : p;
+}
