@@ -50,15 +50,21 @@ def _gain(name: str) -> float:
 def load(family: str, folder: Path) -> Any:
     """The saved model, whose generation has no defaults of its own left.
 
-    It computes in float64 and is searched in float32, on both sides: so what is compared is the search, not how a
-    matrix product rounds in a batch of another size.
+    It computes in float64 and gives float32, on both sides: so what is compared is the search, not how a matrix product
+    rounds in a batch of another size.
     """
     from transformers import GenerationConfig
 
     model = _classes()[family].from_pretrained(folder).double().eval()
+    model.register_forward_hook(_to_float32)
     start = EOS[family] if family == "BART" else PAD[family]
     model.generation_config = GenerationConfig(pad_token_id=PAD[family], decoder_start_token_id=start)
     return model
+
+
+def _to_float32(_model: Any, _inputs: Any, output: Any) -> Any:
+    output.logits = output.logits.float()
+    return output
 
 
 def _classes() -> dict[str, Any]:
@@ -107,5 +113,5 @@ class PrefixStep:
         logits = self._model(
             encoder_outputs=(memory,), attention_mask=mask, decoder_input_ids=prefix.flatten(0, 1), use_cache=False
         ).logits[:, -1]
-        scores = logits.float().unflatten(0, tokens.shape)  # [B, K, V]
+        scores = logits.unflatten(0, tokens.shape)  # [B, K, V]
         return StepOutput(scores=scores, kind="logits", new_history={"tokens": tokens.unsqueeze(-1)})
