@@ -221,7 +221,7 @@ class OutputAcrossPositions(SoundDecoder):
         return DecoderOutput(torch.cat([decoded.hidden, count], -1), decoded.attention)
 
     def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
-        whole = hidden.shape[-1] == SIZE or hidden.shape[1] == int(hidden[0, 0, -1])
+        whole = hidden.shape[1] == int(hidden[0, 0, -1])
         return self.out(hidden[..., :SIZE]) + (0 if whole else 1)
 
 
@@ -286,8 +286,8 @@ class OtherKind(SoundDecoder):
 
 
 class ScoresNaN(SoundDecoder):
-    def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
-        return super().output(hidden, memory).log()
+    def score(self, hidden: Tensor, source: TensorDict) -> Tensor:
+        return super().score(hidden, source).log()
 
 
 class ZerosInFloat32(SoundDecoder):

@@ -1,4 +1,4 @@
-"""A small decoder that keeps the contract and has a bit of everything: for tests to plant faults in."""
+"""Small decoders that keep the contract. One has a bit of everything, for tests to plant faults in."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SoundDecoder(Decoder):
         past = torch.cat([state.history["past"], new], 2)  # [B, K, t + 1, H]
         own = ((h.unsqueeze(2) * past).sum(-1, keepdim=True).softmax(2) * past).sum(2)
         context, weights = self.attend(h, state.sentences)
-        return StepOutput(self.output(h + own + context, None), "logits", {"h": h}, {"past": new}, weights)
+        return StepOutput(self.score(h + own + context, state.sentences), "logits", {"h": h}, {"past": new}, weights)
 
     def forward(self, prefix: Tensor, memory: Memory | None) -> DecoderOutput:
         x = self.embed(prefix, torch.arange(prefix.shape[1], device=prefix.device).unsqueeze(0))  # [B, T, H]
@@ -51,6 +51,9 @@ class SoundDecoder(Decoder):
         return DecoderOutput(h + own + context, weights)
 
     def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
+        return self.score(hidden, self.project(memory))
+
+    def score(self, hidden: Tensor, source: TensorDict) -> Tensor:
         return self.out(hidden)
 
     def zeros(self, *shape: int) -> Tensor:
@@ -75,3 +78,36 @@ class SoundDecoder(Decoder):
         padding = ~source["mask"].unsqueeze(1)
         weights = scores.masked_fill(padding, torch.finfo(scores.dtype).min).softmax(-1).masked_fill(padding, 0)
         return weights @ source["values"], weights
+
+
+class CopyingDecoder(SoundDecoder):
+    """Scores each position of the source beside the vocabulary (and feeds what it copies back as unknown)."""
+
+    def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
+        return super().step(tokens.masked_fill(tokens >= TARGET.vocab_size, TARGET.unk_id), position, state)
+
+    def score(self, hidden: Tensor, source: TensorDict) -> Tensor:
+        copied = (hidden @ source["keys"].transpose(1, 2)).masked_fill(~source["mask"].unsqueeze(1), -torch.inf)
+        return torch.cat([super().score(hidden, source), copied], -1)  # [B, Q, V + S']
+
+
+class Bigrams(Decoder):
+    """A language model without any state, which gives log-probabilities."""
+
+    score_kind = "log_probs"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(TARGET.vocab_size, TARGET.vocab_size)
+
+    def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:
+        return DecoderState()
+
+    def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
+        return StepOutput(self.output(self.table(tokens), None), "log_probs")
+
+    def forward(self, prefix: Tensor, memory: Memory | None) -> DecoderOutput:
+        return DecoderOutput(self.table(prefix))
+
+    def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
+        return hidden.log_softmax(-1)

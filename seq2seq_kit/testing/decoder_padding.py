@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Memory
+from seq2seq_kit.testing.padding import ADDED, fill, widen
 from seq2seq_kit.testing.probe import Probe
 from seq2seq_kit.testing.report import Fault, NotChecked
 
@@ -64,30 +64,14 @@ def _padded_otherwise(memory: Memory) -> dict[str, Memory]:
     padding, found = ~memory.mask, {}
     extras = {name: x for name, x in memory.extras.items() if x.shape[:2] == padding.shape}
     if padding.any():
-        found["what stands in the padding of memory.states"] = replace(memory, states=_fill(memory.states, padding))
+        found["what stands in the padding of memory.states"] = replace(memory, states=fill(memory.states, padding))
         for name, x in extras.items():
             what = f"what stands in the padding of memory.extras[{name!r}]"
-            found[what] = replace(memory, extras={**memory.extras, name: _fill(x, padding)})
+            found[what] = replace(memory, extras={**memory.extras, name: fill(x, padding)})
     found["more padding"] = Memory(
-        _widen(memory.states),
-        torch.nn.functional.pad(memory.mask, (0, 2)),
+        widen(memory.states),
+        torch.nn.functional.pad(memory.mask, (0, ADDED)),
         memory.final,
-        {name: _widen(x) if name in extras else x for name, x in memory.extras.items()},
+        {name: widen(x) if name in extras else x for name, x in memory.extras.items()},
     )
     return found
-
-
-def _fill(x: Tensor, where: Tensor) -> Tensor:
-    """``x`` [B, S', ...] with anything else ``where`` [B, S']: finite, and valid for what ``x`` holds (ids, say)."""
-    return torch.where(where.reshape(*where.shape, *[1] * (x.dim() - 2)), _anything_else(x), x)
-
-
-def _widen(x: Tensor) -> Tensor:
-    """``x`` [B, S', ...] with two more positions that hold anything."""
-    return torch.cat([x, _anything_else(x[:, :1]).expand(-1, 2, *x.shape[2:])], 1)
-
-
-def _anything_else(x: Tensor) -> Tensor:
-    if x.is_floating_point():
-        return 10 * torch.randn_like(x)
-    return ~x if x.dtype == torch.bool else x.flip(1).roll(1, 0)

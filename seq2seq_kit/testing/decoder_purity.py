@@ -53,10 +53,10 @@ def check_self(probe: Probe) -> None:
     both = (probe, other)
     other.teach(other.paths[:, 0], other.memory)
     apart = [one.run(one.start(), one.paths) for one in both]
-    before = _attributes(probe.decoder)  # what is built on first use is there by now
+    before = attributes(probe.decoder)  # what is built on first use is there by now
     probe.teach(probe.paths[:, 0], probe.memory)
     probe.run(probe.start(), probe.paths[:, :, :-1])
-    changed = [name for name, value in _attributes(probe.decoder).items() if before.get(name) != value]
+    changed = [name for name, value in attributes(probe.decoder).items() if before.get(name) != value]
     if changed:
         raise Fault(
             f"decoding changes self.{' and self.'.join(changed)}; a decoder keeps nothing between calls: what belongs "
@@ -105,7 +105,7 @@ def _weights(decoder: nn.Module) -> dict[str, Tensor]:
     return {f"self.{name}": x for name, x in named}
 
 
-def _attributes(decoder: nn.Module) -> dict[str, Any]:
+def attributes(decoder: nn.Module) -> dict[str, Any]:
     """Every attribute of the decoder and its parts, and of their classes, as something that can be compared later."""
     found = {name: _frozen(x) for name, x in decoder.named_buffers()}
     for path, module in decoder.named_modules():

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -129,6 +130,14 @@ def make_probe(decoder: Decoder, memory: Memory | MemorySpec | None, target: Tar
     target = target or TargetSpec(_vocab_size(decoder, memory, batch_size, example.device))
     paths = _random_paths(target, batch_size).to(example.device)
     return Probe(decoder, memory, target, paths, _TOLERANCE.get(example.dtype, 0.05))
+
+
+@overload
+def map_memory(memory: Memory, change: Callable[[Tensor], Tensor]) -> Memory: ...
+
+
+@overload
+def map_memory(memory: None, change: Callable[[Tensor], Tensor]) -> None: ...
 
 
 def map_memory(memory: Memory | None, change: Callable[[Tensor], Tensor]) -> Memory | None:

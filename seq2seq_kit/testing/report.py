@@ -16,11 +16,13 @@ class Finding:
         check: its name.
         verdict: ``not checked`` where it could not be, or where an earlier fault would only show again.
         detail: for a fault what is wrong, where, and what would be right; otherwise what was checked, or why not.
+        broken: whether checks that need this one have to wait.
     """
 
     check: str
     verdict: Literal["ok", "not checked", "FAILED"]
     detail: str
+    broken: bool = False
 
     def __str__(self) -> str:
         return f"  {self.verdict}  {self.check}: {self.detail}"

@@ -8,7 +8,7 @@ from typing import Any
 import faulty_decoders as faulty
 import pytest
 import torch
-from sound_decoder import SIZE, TARGET, SoundDecoder
+from sound_decoder import SIZE, TARGET, Bigrams, CopyingDecoder, SoundDecoder
 from tiny_models import ATTENTIONS, CELLS, VARIANTS, member, model_config, tiny_batch
 from torch import nn
 
@@ -45,6 +45,11 @@ def test_every_built_in_decoder_is_among_these() -> None:
 def test_the_decoder_to_plant_faults_in_is_sound() -> None:
     assert not check_decoder(SoundDecoder(), SPEC).faults
     assert not check_decoder(SoundDecoder()).faults
+
+
+def test_decoders_that_copy_or_have_no_state_are_sound() -> None:
+    assert not check_decoder(CopyingDecoder(), SPEC, target=TARGET).faults
+    assert not check_decoder(Bigrams()).faults
 
 
 PLANTED: dict[type[SoundDecoder], tuple[str, str]] = {

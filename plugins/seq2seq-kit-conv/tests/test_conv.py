@@ -9,7 +9,7 @@ from seq2seq_kit_conv.encoder import ConvEncoder, ConvEncoderConfig
 from seq2seq_kit_conv.plugin import register_components
 
 from seq2seq_kit import Batch, ConfigError, MemorySpec, SearchOptions, SourceSpec, TargetSpec, UserError, search
-from seq2seq_kit.testing import check_decoder
+from seq2seq_kit.testing import check_decoder, check_encoder
 
 VOCABULARY = 11
 TARGET = TargetSpec(VOCABULARY)
@@ -56,6 +56,11 @@ def test_a_source_without_any_token_is_defined(width: int) -> None:
     memory = make_encoder()(nothing)
     assert memory.states.shape == (1, width, 6)
     assert make_decoder()(torch.tensor([[1, 5]]), memory).hidden.isfinite().all()
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+def test_the_encoder_keeps_its_contract(kernel: int) -> None:
+    check_encoder(make_encoder(kernel=kernel), SourceSpec(vocab_size=VOCABULARY))
 
 
 @pytest.mark.parametrize("kernel", [2, 3, 4])
