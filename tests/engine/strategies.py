@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from hypothesis import strategies as st
 from table_step import TableStep
 
+from seq2seq_kit.decoding.inputs import Automaton, SentenceInput, TokenSequence
 from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.testing.reference.common import length_limit
 
 
 @st.composite
@@ -48,3 +51,81 @@ def search_options(draw: st.DrawFn, vocab: int, numerics: str = "reference") -> 
         numerics=numerics,
         attention=draw(st.booleans()),
     )
+
+
+def sequences(vocab: int, least: int = 1, most: int = 3) -> st.SearchStrategy[TokenSequence]:
+    """Token sequences; short and of few tokens, so that they are met."""
+    return st.lists(st.integers(0, min(vocab, 6) - 1), min_size=least, max_size=most).map(tuple)
+
+
+@st.composite
+def blocking_options(draw: st.DrawFn, options: SearchOptions, vocab: int) -> SearchOptions:
+    """``options`` with some of those that block or bias tokens."""
+
+    def some(value: st.SearchStrategy, off: object) -> object:
+        return draw(st.one_of(st.just(off), st.just(off), value))
+
+    tokens = sequences(vocab, 1, 4)
+    bias = st.sampled_from([-math.inf, -3.0, -0.3, 0.7, 2.0])
+    last = st.sampled_from(options.eos_ids) if options.eos_ids else st.integers(0, vocab - 1)
+    chosen = {
+        "min_new_tokens": some(st.integers(1, 4), 0),
+        "max_new_tokens": some(st.integers(1, 6), 0),
+        "unk_id": draw(st.integers(0, vocab - 1)),
+        "unk_penalty": some(st.sampled_from([0.4, math.inf]), 0.0),
+        "sequence_bias": some(st.lists(st.tuples(sequences(vocab), bias), min_size=1, max_size=5).map(tuple), ()),
+        "repetition_penalty_source": some(st.sampled_from([0.7, 1.9]), 1.0),
+        "repetition_penalty": some(st.sampled_from([0.6, 1.3]), 1.0),
+        "no_repeat_ngram": some(st.integers(1, 3), 0),
+        "no_repeat_ngram_except": some(tokens, ()),
+        "no_repeat_ngram_source": some(st.integers(1, 3), 0),
+        "bad_words": some(st.lists(sequences(vocab), min_size=1, max_size=4).map(tuple), ()),
+        "forced_first": some(st.integers(0, vocab - 1), -1),
+        "forced_last": some(last, -1),
+        "length_decay_start": draw(st.integers(0, 3)),
+        "length_decay_factor": some(st.sampled_from([0.8, 1.1, 1.7]), 1.0),
+        "suppress": some(tokens, ()),
+        "suppress_at_start": some(tokens, ()),
+        "prefix_bias": some(st.sampled_from([0.2, 0.9]), 0.0),
+    }
+    return replace(options, **chosen)
+
+
+@st.composite
+def automata(draw: st.DrawFn, vocab: int) -> Automaton:
+    states = draw(st.integers(1, 4))
+    state, token = st.integers(0, states - 1), st.integers(0, min(vocab, 6) - 1)
+    arcs = draw(st.lists(st.dictionaries(token, state, max_size=6), min_size=states, max_size=states))
+    return Automaton(arcs, frozenset(draw(st.sets(state))))
+
+
+@st.composite
+def sentence_inputs(draw: st.DrawFn, options: SearchOptions, vocab: int) -> SentenceInput:
+    """What a search under ``options`` may be told about a sentence: source, banned phrases, automaton, prefix."""
+    source = draw(sequences(vocab, 1, 12))
+    sentence = SentenceInput(
+        source_length=len(source),
+        source=source,
+        banned=draw(st.lists(sequences(vocab), max_size=2)),
+        automaton=draw(st.one_of(st.none(), st.none(), automata(vocab))),
+    )
+    prefix = draw(sequences(vocab, 0, 4))
+    if not options.prefix_bias:
+        prefix = _writable(prefix, options, sentence)
+    return replace(sentence, prefix=prefix)
+
+
+def _writable(prefix: TokenSequence, options: SearchOptions, sentence: SentenceInput) -> TokenSequence:
+    """As much of the prefix as the search takes: up to an end symbol, the limit, or a token that has no arc."""
+    limit = length_limit(replace(options, max_new_tokens=0), sentence)
+    state, written = 0, 0
+    for token in prefix:
+        if token in options.eos_ids:
+            written += 1  # EOS is not counted
+            break
+        arcs = {token: 0} if sentence.automaton is None else sentence.automaton.arcs[state]
+        if written == limit or token not in arcs:
+            break
+        state = arcs[token]
+        written += 1
+    return prefix[:written]
