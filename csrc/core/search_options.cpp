@@ -156,7 +156,8 @@ void SearchOptions::validate() const {
   for (const auto& sequence : bad_words) require_sequence("bad_words", sequence);
   for (const auto& [sequence, bias] : sequence_bias) {
     require_sequence("sequence_bias", sequence);
-    require(!std::isnan(bias) && bias != kInfinity, "sequence_bias", bias, "a number, or -infinity");
+    require(bias <= std::numeric_limits<float>::max(), "sequence_bias", bias,
+            "a number that float32 holds, or -infinity");
   }
   require_tokens("suppress", suppress);
   require_tokens("suppress_at_start", suppress_at_start);

@@ -71,9 +71,25 @@ void check_automaton(const SearchOptions& options, const SentenceInput& sentence
   }
 }
 
+/// Throws where an option reads the source's tokens and they are not given.
+void check_sources(const SearchOptions& options, std::span<const SentenceInput> sentences) {
+  const char* field = options.no_repeat_ngram_source > 0       ? "no_repeat_ngram_source"
+                      : options.repetition_penalty_source != 1 ? "repetition_penalty_source"
+                                                               : nullptr;
+  if (!field || sentences.empty()) return;
+  const auto unknown = [](const SentenceInput& sentence) { return sentence.source.empty(); };
+  const auto missing = [&](const SentenceInput& sentence) { return unknown(sentence) && sentence.source_length > 0; };
+  if (std::all_of(sentences.begin(), sentences.end(), unknown) ||
+      std::any_of(sentences.begin(), sentences.end(), missing)) {
+    throw SearchError(std::string("search option ") + field +
+                      " needs the tokens of every source: give sentences with their `source`");
+  }
+}
+
 }  // namespace
 
 Processors make_processors(const SearchOptions& options, std::span<const SentenceInput> sentences) {
+  check_sources(options, sentences);
   const Rules rules = rules_of(options);
   const auto asked = [&](auto field) {
     return std::any_of(sentences.begin(), sentences.end(), [&](const auto& each) { return field(each); });

@@ -34,7 +34,8 @@ class Processor {
 using Processors = std::vector<std::unique_ptr<const Processor>>;
 
 /// What the options and the sentences of a batch ask for, in the order in which they are applied; nothing asked,
-/// nothing made. `options` must outlive them. Throws a SearchError where a sentence's prefix cannot be written.
+/// nothing made. `options` must outlive them. Throws a SearchError where a sentence lacks the source that an
+/// option reads, or has a prefix that cannot be written.
 Processors make_processors(const SearchOptions& options, std::span<const SentenceInput> sentences);
 
 }  // namespace seq2seq_kit
