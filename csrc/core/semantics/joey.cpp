@@ -9,22 +9,25 @@ JoeyBeam::JoeyBeam(const SearchOptions& options, const SentenceInput& sentence)
 
 void JoeyBeam::advance(std::span<const Candidate> candidates, int64_t first_row) {
   const bool at_limit = length() + 1 == limit();
+  bool more_to_come = false;
   begin(first_row);
-  for (size_t place = 0; place < done_.size(); ++place) {
-    if (place >= candidates.size()) {
-      done_[place] = true;
-      continue;
-    }
+  for (size_t place = 0; place < candidates.size(); ++place) {
     const Candidate& candidate = candidates[place];
     const bool eos = options().is_eos(candidate.token);
+    const bool ended = has_ended(candidate.slot);
     if (eos || at_limit) {
       done_[place] = true;
       const Finish why = eos ? Finish::eos : Finish::length;
-      if (!has_ended(candidate.slot)) finish(candidate, score(candidate.score, length() + 1), why);
+      if (!ended) finish(candidate, score(candidate.score, length() + 1), why);
     }
+    more_to_come = more_to_come || !(eos || at_limit || ended);
     keep(candidate, record(candidate));
   }
   end();
+  // Nothing can stand in the places left over, unless that is because a token was forced.
+  const auto stood = static_cast<int64_t>(candidates.size());
+  if (length() > given()) std::fill(done_.begin() + stood, done_.end(), true);
+  if (!more_to_come) std::fill(done_.begin(), done_.end(), true);
 }
 
 bool JoeyBeam::done() const { return std::find(done_.begin(), done_.end(), false) == done_.end(); }

@@ -28,4 +28,9 @@ Allowed RankedBeam::allowed_by_length(bool eos_at_limit) const {
   return length() < least ? Allowed::all_but_eos : Allowed::all;
 }
 
+int64_t RankedBeam::given() const {
+  if (options().prefix_bias == 0 && !sentence().prefix.empty()) return static_cast<int64_t>(sentence().prefix.size());
+  return options().forced_first >= 0 ? 1 : 0;
+}
+
 }  // namespace seq2seq_kit

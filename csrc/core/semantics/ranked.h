@@ -29,6 +29,9 @@ class RankedBeam : public Beam {
   /// else is, which wins.
   Allowed allowed_by_length(bool eos_at_limit) const;
 
+  /// How many tokens at the start are forced, so that there is one candidate.
+  int64_t given() const;
+
   std::vector<Finished> finished_;  // best first
 };
 
