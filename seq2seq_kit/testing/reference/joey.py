@@ -7,8 +7,8 @@ With K = ``beam_size`` and n a hypothesis' number of tokens, EOS included:
   EOS, or when it has reached the limit without any.
 - The score is Σ / ((5 + n) / 6)**α (``length_penalty_offset=5``), with JoeyNMT's ``beam_alpha`` α; its -1 (none) is 0
   here. Since it is the same for all candidates of a step, it does not change which are kept.
-- A place of the beam (not a hypothesis) is done once a candidate that ends has stood there, or none could. A sentence
-  ends when all K places are done, or at the limit.
+- A place of the beam (not a hypothesis) is done once a candidate that ends has stood there, or, after a forced prefix,
+  none could. A sentence ends when all K places are done, or at the limit.
 - ``max_length`` counts EOS: what has that many tokens is finished as it is. JoeyNMT's own limit is 1.5 times the
   batch's longest source (``max_length_ratio=1.5, max_length_margin=0``, of the sentence's own length).
   ``min_length`` does not count EOS.
@@ -26,7 +26,7 @@ from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
 from seq2seq_kit.testing.reference.common import length_limit, ranking_score
-from seq2seq_kit.testing.reference.slots import START, Score, best_first, candidates, next_rows
+from seq2seq_kit.testing.reference.slots import START, Score, best_first, candidates, given, next_rows
 
 
 def search(
@@ -38,12 +38,13 @@ def search(
     live = [START]
     finished: list[Hypothesis] = []
     done = [False] * options.beam_size  # places
-    while not all(done):
+    while live and not all(done):
         rows = next_rows(score, live, options, sentence, kind, eos_at_limit=False)
         length = len(live[0].tokens) + 1  # of the continuations
         best = candidates(live, rows)[: options.beam_size]
         for place in range(options.beam_size):
-            if place >= len(best) or best[place].token in eos or length == limit:
+            empty = place >= len(best)
+            if length == limit or (length > given(options, sentence) if empty else best[place].token in eos):
                 done[place] = True
         for candidate in best:
             is_eos = candidate.token in eos

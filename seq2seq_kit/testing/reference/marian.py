@@ -2,8 +2,8 @@
 
 With K = ``beam_size`` and n a hypothesis' number of tokens, EOS included:
 
-- The best K continuations are taken at the first step, later as many as there are live hypotheses: every one that
-  finishes takes its slot away. All finished ones are kept.
+- The best K continuations are taken at the first step (the first after a forced prefix), later as many as there are
+  live hypotheses: every one that finishes takes its slot away. All finished ones are kept.
 - The score is (Σ - wp · n) / n**α, with Marian's ``word-penalty`` wp and ``normalize`` α, 0 by default.
 - A sentence ends when no slot is left, or at the limit. ``max_length`` counts EOS: what has that many tokens is
   finished as it is, without EOS. Marian's ``max-length-factor`` is ``max_length_ratio`` with ``max_length_margin=0``,
@@ -22,7 +22,7 @@ from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
 from seq2seq_kit.testing.reference.common import length_limit, ranking_score
-from seq2seq_kit.testing.reference.slots import START, Live, Score, best_first, candidates, next_rows
+from seq2seq_kit.testing.reference.slots import START, Live, Score, best_first, candidates, given, next_rows
 
 
 def search(
@@ -32,10 +32,10 @@ def search(
     limit = length_limit(options, sentence)
     live = [START]
     finished: list[Hypothesis] = []
-    wanted = options.beam_size
     while live:
         rows = next_rows(score, live, options, sentence, kind, eos_at_limit=False)
         length = len(live[0].tokens) + 1  # of the continuations
+        wanted = options.beam_size if length <= given(options, sentence) + 1 else len(live)
         continued: list[Live] = []
         for candidate in candidates(live, rows)[:wanted]:
             is_eos = candidate.token in options.eos_ids
@@ -44,5 +44,5 @@ def search(
                 finished.append(candidate.finish(live, rank, forced=not is_eos))
             else:
                 continued.append(candidate.extend(live))
-        live, wanted = continued, len(continued)
+        live = continued
     return best_first(finished)[: options.n_best]

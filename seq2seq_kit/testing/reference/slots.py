@@ -55,6 +55,12 @@ class Candidate:
         return Hypothesis(ended.tokens, rank, ended.total, ended.log_probs, "length" if forced else "eos")
 
 
+def given(options: SearchOptions, sentence: SentenceInput) -> int:
+    """How many tokens at the start of an output are forced, so that there is one candidate."""
+    prefix = 0 if options.prefix_bias else len(sentence.prefix)
+    return prefix or int(options.forced_first >= 0)
+
+
 def next_rows(
     score: Score,
     live: Sequence[Live],
