@@ -53,42 +53,38 @@ def search_options(draw: st.DrawFn, vocab: int, numerics: str = "reference") -> 
     )
 
 
-def sequences(vocab: int, least: int = 1, most: int = 3) -> st.SearchStrategy[TokenSequence]:
+def sequences(vocab: int, least: int = 1, most: int = 2) -> st.SearchStrategy[TokenSequence]:
     """Token sequences; short and of few tokens, so that they are met."""
     return st.lists(st.integers(0, min(vocab, 6) - 1), min_size=least, max_size=most).map(tuple)
 
 
 @st.composite
 def blocking_options(draw: st.DrawFn, options: SearchOptions, vocab: int) -> SearchOptions:
-    """``options`` with some of those that block or bias tokens."""
-
-    def some(value: st.SearchStrategy, off: object) -> object:
-        return draw(st.one_of(st.just(off), st.just(off), value))
-
+    """``options`` with a few of those that block or bias tokens: few, so that one does not hide another."""
     tokens = sequences(vocab, 1, 4)
+    phrases = st.lists(sequences(vocab, 2 if draw(st.booleans()) else 1), min_size=1, max_size=6)
     bias = st.sampled_from([-math.inf, -3.0, -0.3, 0.7, 2.0])
     last = st.sampled_from(options.eos_ids) if options.eos_ids else st.integers(0, vocab - 1)
-    chosen = {
-        "min_new_tokens": some(st.integers(1, 4), 0),
-        "max_new_tokens": some(st.integers(1, 6), 0),
-        "unk_id": draw(st.integers(0, vocab - 1)),
-        "unk_penalty": some(st.sampled_from([0.4, math.inf]), 0.0),
-        "sequence_bias": some(st.lists(st.tuples(sequences(vocab), bias), min_size=1, max_size=5).map(tuple), ()),
-        "repetition_penalty_source": some(st.sampled_from([0.7, 1.9]), 1.0),
-        "repetition_penalty": some(st.sampled_from([0.6, 1.3]), 1.0),
-        "no_repeat_ngram": some(st.integers(1, 3), 0),
-        "no_repeat_ngram_except": some(tokens, ()),
-        "no_repeat_ngram_source": some(st.integers(1, 3), 0),
-        "bad_words": some(st.lists(sequences(vocab), min_size=1, max_size=4).map(tuple), ()),
-        "forced_first": some(st.integers(0, vocab - 1), -1),
-        "forced_last": some(last, -1),
-        "length_decay_start": draw(st.integers(0, 3)),
-        "length_decay_factor": some(st.sampled_from([0.8, 1.1, 1.7]), 1.0),
-        "suppress": some(tokens, ()),
-        "suppress_at_start": some(tokens, ()),
-        "prefix_bias": some(st.sampled_from([0.2, 0.9]), 0.0),
+    size = st.integers(1, 3)
+    parts: dict[str, dict[str, st.SearchStrategy]] = {
+        "new tokens": {"min_new_tokens": st.integers(0, 4), "max_new_tokens": st.integers(0, 6)},
+        "unknown": {"unk_id": st.integers(0, vocab - 1), "unk_penalty": st.sampled_from([0.4, math.inf])},
+        "bias": {"sequence_bias": st.lists(st.tuples(sequences(vocab), bias), min_size=1, max_size=6).map(tuple)},
+        "source repetition": {"repetition_penalty_source": st.sampled_from([0.7, 1.9])},
+        "repetition": {"repetition_penalty": st.sampled_from([0.6, 1.3])},
+        "n-grams": {"no_repeat_ngram": size, "no_repeat_ngram_except": st.one_of(st.just(()), tokens)},
+        "source n-grams": {"no_repeat_ngram_source": size},
+        "bad words": {"bad_words": phrases.map(tuple)},
+        "first": {"forced_first": st.integers(0, vocab - 1)},
+        "last": {"forced_last": last},
+        "decay": {"length_decay_start": st.integers(0, 3), "length_decay_factor": st.sampled_from([0.8, 1.1, 1.7])},
+        "suppress": {"suppress": tokens},
+        "suppress at start": {"suppress_at_start": tokens},
+        "favoured prefix": {"prefix_bias": st.sampled_from([0.2, 0.9])},
     }
-    return replace(options, **chosen)
+    chosen = draw(st.lists(st.sampled_from(list(parts)), max_size=4, unique=True))
+    values = {field: draw(value) for part in chosen for field, value in parts[part].items()}
+    return replace(options, **values)
 
 
 @st.composite
@@ -103,13 +99,14 @@ def automata(draw: st.DrawFn, vocab: int) -> Automaton:
 def sentence_inputs(draw: st.DrawFn, options: SearchOptions, vocab: int) -> SentenceInput:
     """What a search under ``options`` may be told about a sentence: source, banned phrases, automaton, prefix."""
     source = draw(sequences(vocab, 1, 12))
+    rarely = st.sampled_from([False, False, True])
     sentence = SentenceInput(
         source_length=len(source),
         source=source,
-        banned=draw(st.lists(sequences(vocab), max_size=2)),
-        automaton=draw(st.one_of(st.none(), st.none(), automata(vocab))),
+        banned=draw(st.lists(sequences(vocab), max_size=3)) if draw(rarely) else [],
+        automaton=draw(automata(vocab)) if draw(rarely) else None,
     )
-    prefix = draw(sequences(vocab, 0, 4))
+    prefix = draw(sequences(vocab, 0, 4)) if draw(rarely) or options.prefix_bias else ()
     if not options.prefix_bias:
         prefix = _writable(prefix, options, sentence)
     return replace(sentence, prefix=prefix)

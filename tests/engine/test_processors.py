@@ -28,7 +28,7 @@ SENTENCES, VOCAB, EOS = 64, 40, 2
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_engine_equals_reference(data: st.DataObject) -> None:
-    step = data.draw(table_steps(max_vocab=20))
+    step = data.draw(table_steps(max_vocab=8))
     batch, _, vocab = step.table.shape
     options = data.draw(blocking_options(data.draw(search_options(vocab)), vocab))
     sentences = [data.draw(sentence_inputs(options, vocab)) for _ in range(batch)]
@@ -48,7 +48,7 @@ def test_engine_equals_reference(data: st.DataObject) -> None:
 @given(st.data())
 def test_what_is_impossible_stays_so(data: st.DataObject) -> None:
     """No option makes NaN of -inf, or revives what has no probability; only Hugging Face scores a forced token 0."""
-    step = data.draw(table_steps(max_vocab=20, max_batch=1))
+    step = data.draw(table_steps(max_vocab=8, max_batch=1))
     vocab = step.table.shape[2]
     options = data.draw(blocking_options(data.draw(search_options(vocab)), vocab))
     sentence = data.draw(sentence_inputs(options, vocab))
