@@ -20,6 +20,26 @@ def log_probs(scores: Tensor, kind: ScoreKind, temperature: float = 1.0) -> Tens
     return torch.log_softmax(scaled, -1, dtype=torch.float32)
 
 
+Candidate = tuple[float, int, int, float]
+"""(sum with this token, live hypothesis, token, its log-probability)."""
+
+
+def rank(candidate: Candidate) -> tuple[float, int, int]:
+    """Higher sum first, then lower slot, then lower token id."""
+    return -candidate[0], *candidate[1:3]
+
+
+def best_candidates(rows: list[Tensor], totals: list[float]) -> list[Candidate]:
+    """All continuations that are possible, best first. ``rows``: log-probabilities [V] after each live hypothesis."""
+    candidates = []
+    for slot, (before, row) in enumerate(zip(totals, rows, strict=True)):
+        sums = torch.tensor(before) + row  # float32
+        for token, (total, log_prob) in enumerate(zip(sums.tolist(), row.tolist(), strict=True)):
+            if total > -math.inf:
+                candidates.append((total, slot, token, log_prob))
+    return sorted(candidates, key=rank)
+
+
 def length_limit(options: SearchOptions, sentence: SentenceInput) -> int:
     """The tokens, a forced prefix counted, after which a sentence may only end."""
     limit = options.max_length

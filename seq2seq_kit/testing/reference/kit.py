@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from seq2seq_kit.decoding.hypothesis import Hypothesis
@@ -14,7 +12,8 @@ from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
 from seq2seq_kit.testing.reference import processors
-from seq2seq_kit.testing.reference.common import length_limit, log_probs, ranking_score
+from seq2seq_kit.testing.reference.common import best_candidates, length_limit, log_probs, rank, ranking_score
+from seq2seq_kit.testing.reference.sampling import draw_candidates
 
 
 @dataclass
@@ -54,31 +53,35 @@ def search(
                 break
 
         length = len(live[0].tokens)
-        candidates = []
-        for slot, hypothesis in enumerate(live):
-            row = log_probs(score(hypothesis.tokens), kind, options.temperature)  # [V]
-            barred = _barred(len(row), length, limit, options, sentence)
-            row = processors.apply(row, hypothesis.tokens, options, sentence, limit, barred=barred)
-            totals = torch.tensor(hypothesis.total) + row  # float32
-            for token, (total, log_prob) in enumerate(zip(totals.tolist(), row.tolist(), strict=True)):
-                if total > -math.inf:
-                    candidates.append((-total, slot, token, log_prob))
-        candidates.sort()  # higher total first, then lower slot, then lower token id
+        rows = [row(score(h.tokens), h.tokens, limit, options, sentence, kind) for h in live]  # K times [V]
+        wanted = options.beam_size - len(finished)
+        if options.sampling == "beams":
+            candidates = draw_candidates(rows, [h.total for h in live], wanted, length, options, sentence)
+        else:
+            candidates = best_candidates(rows, [h.total for h in live])[:wanted]
 
         continued = []
-        for negative_total, slot, token, log_prob in candidates[: options.beam_size - len(finished)]:
+        for total, slot, token, log_prob in sorted(candidates, key=rank):
             tokens, so_far = [*live[slot].tokens, token], [*live[slot].log_probs, log_prob]
-            total = -negative_total
             if token in options.eos_ids or len(tokens) == longest:
-                rank = ranking_score(options, sentence, total, len(tokens))
+                final = ranking_score(options, sentence, total, len(tokens))
                 ended = token in options.eos_ids and length < limit
-                finished.append(Hypothesis(tokens, rank, total, so_far, "eos" if ended else "length"))
+                finished.append(Hypothesis(tokens, final, total, so_far, "eos" if ended else "length"))
             else:
                 continued.append(_Live(tokens, so_far, total))
         finished.sort(key=lambda hypothesis: -hypothesis.score)  # stable: among equals, the one that finished first
         live = continued
 
     return finished[: options.n_best]
+
+
+def row(
+    scores: Tensor, tokens: list[int], limit: int, options: SearchOptions, sentence: SentenceInput, kind: ScoreKind
+) -> Tensor:
+    """The log-probabilities [V] of the token after ``tokens``."""
+    normalised = log_probs(scores, kind, options.temperature)
+    barred = _barred(len(normalised), len(tokens), limit, options, sentence)
+    return processors.apply(normalised, tokens, options, sentence, limit, barred=barred)
 
 
 def _barred(vocab: int, length: int, limit: int, options: SearchOptions, sentence: SentenceInput) -> list[int]:
