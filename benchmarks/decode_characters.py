@@ -30,7 +30,7 @@ def run(options: Options) -> results.Result:
     """Measure the three."""
     ours = [sys.executable, "-m", "benchmarks.decode_characters"]
     keras = [str(environment("keras", KERAS_REQUIREMENTS)), "-m", "benchmarks.keras_loop"]
-    measured = measure({KIT: [*ours, KIT], PLAIN: [*ours, PLAIN], KERAS: keras}, [CASE], "characters", options)
+    measured = measure({KIT: ours, PLAIN: ours, KERAS: keras}, [CASE], "characters", options)
     settings = {
         "model": f"LSTM 256 + 256, no attention, {ALPHABET} characters, random weights, float32",
         "work": f"source {SOURCE_LENGTH} characters, output {OUTPUT_LENGTH} characters + EOS, encoder timed too",
@@ -80,4 +80,4 @@ class Writing:
 
 
 if __name__ == "__main__":
-    serve(lambda _case: Writing(sys.argv[1]), ["torch", "seq2seq_kit"])
+    serve(lambda system, _case: Writing(system), ["torch", "seq2seq_kit"])

@@ -13,6 +13,7 @@ were sorted by length, as ``s2s translate`` sorts them: ``decode_translation`` m
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 from benchmarks.support import results
@@ -39,7 +40,7 @@ MODEL = {
 def run(options: Options) -> results.Result:
     """Measure all cases."""
     command = [sys.executable, "-m", "benchmarks.decode_recurrent"]
-    measured = measure({s: [*command, s] for s in SYSTEMS}, list(CASES), "tokens", options)
+    measured = measure(dict.fromkeys(SYSTEMS, command), list(CASES), "tokens", options)
     settings = {
         "model": "LSTM 2 + 2 layers x 512, Luong attention (general), vocabulary 8,000, random weights, float32",
         "work": f"source {SOURCE_LENGTH} tokens, output {OUTPUT_LENGTH} tokens + EOS, encoder not timed; mixed: source "
@@ -60,20 +61,11 @@ def run(options: Options) -> results.Result:
 
 def prepare(system: str, case: str) -> Job:
     """One case of one system."""
-    import torch
-
     from benchmarks.support.searching import Searching
     from seq2seq_kit import SearchOptions
-    from seq2seq_kit.interfaces import Batch
 
     beam_size, batch_size, mixed = CASES[case]
-    decoder, encoder = random_model(MODEL, VOCABULARY)
-    lengths = torch.full((batch_size,), SOURCE_LENGTH)
-    if mixed:
-        lengths = torch.randint(SOURCE_LENGTH // 2, SOURCE_LENGTH * 3 // 2 + 1, (batch_size,))
-    source = torch.randint(4, VOCABULARY, (batch_size, int(lengths.max())))
-    with torch.inference_mode():
-        memory = encoder(Batch(source, torch.arange(source.shape[1]) < lengths.unsqueeze(1)))
+    decoder, memory, lengths = _encoded(batch_size, mixed)
     options = SearchOptions(  # the lower bound is above every limit, so that only the limit ends a sentence
         beam_size=beam_size,
         min_length=3 * OUTPUT_LENGTH,
@@ -82,6 +74,22 @@ def prepare(system: str, case: str) -> Job:
         max_length_margin=0,
     )
     return Searching(system, decoder, [(memory, lengths)], options)
+
+
+@cache
+def _encoded(batch_size: int, mixed: bool) -> tuple[Any, Any, Any]:
+    """The decoder, a batch's memory and its source lengths [B]."""
+    import torch
+
+    from seq2seq_kit.interfaces import Batch
+
+    decoder, encoder = random_model(MODEL, VOCABULARY)
+    lengths = torch.full((batch_size,), SOURCE_LENGTH)
+    if mixed:
+        lengths = torch.randint(SOURCE_LENGTH // 2, SOURCE_LENGTH * 3 // 2 + 1, (batch_size,))
+    source = torch.randint(4, VOCABULARY, (batch_size, int(lengths.max())))
+    with torch.inference_mode():
+        return decoder, encoder(Batch(source, torch.arange(source.shape[1]) < lengths.unsqueeze(1))), lengths
 
 
 def random_model(sections: dict[str, Any], vocabulary: int) -> tuple[Any, Any]:
@@ -102,4 +110,4 @@ def random_model(sections: dict[str, Any], vocabulary: int) -> tuple[Any, Any]:
 
 
 if __name__ == "__main__":
-    serve(lambda case: prepare(sys.argv[1], case), ["torch", "seq2seq_kit"])
+    serve(prepare, ["torch", "seq2seq_kit"])

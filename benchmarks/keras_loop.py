@@ -50,4 +50,4 @@ class TutorialLoop:
 if __name__ == "__main__":
     from benchmarks.support.worker import serve
 
-    serve(lambda _case: TutorialLoop(), ["keras", "tensorflow-cpu"])
+    serve(lambda _system, _case: TutorialLoop(), ["keras", "tensorflow-cpu"])

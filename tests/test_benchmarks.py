@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ class Counting:
     def __init__(self): self.parts = {"half": 0.0}
     def output(self): return [NUMBER]
     def run(self): return NUMBER
-serve(lambda case: Counting(), ["pydantic"])
+serve(lambda system, case: Counting(), ["pydantic"])
 """
 
 
@@ -92,6 +93,26 @@ def test_measuring_runs_a_process_a_system_and_compares_medians() -> None:
     assert results.ratio(measured.rows, "a", "system 1000", "system 1").ratio > 10
 
 
+def test_systems_of_one_command_share_a_process() -> None:
+    def processes(*names: str) -> set[int]:
+        worker = WORKER.replace("NUMBER", "__import__('os').getpid()")
+        systems = {name: [sys.executable, "-c", worker, *name[1:]] for name in names}
+        options = harness.Options(rounds=1, seconds=0.0, patience=0, threads=1)
+        outputs = harness.measure(systems, ["case"], "units", options).outputs
+        return {outputs["case", name][0] for name in names}
+
+    assert len(processes("a", "b")) == 1
+    assert len(processes("ax", "bx", "by")) == 2
+
+
+def test_a_ratio_compares_what_was_measured_in_one_round() -> None:
+    ours, theirs = (
+        results.Row(case="a", system=system, unit="x", samples=samples, median=median(samples))
+        for system, samples in {"ours": [1.0, 10.0, 3.0], "theirs": [1.0, 20.0, 1.0]}.items()
+    )
+    assert results.ratio([ours, theirs], "a", "ours", "theirs").ratio == 1.0
+
+
 def test_cpu_seconds_are_for_one_thread() -> None:
     system = {"one": [sys.executable, "-c", WORKER.replace("NUMBER", "1")]}
     options = harness.Options(rounds=1, seconds=0.01, threads=1, clock="cpu")
@@ -131,7 +152,7 @@ def test_foreign_load_is_what_others_use(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_character_benchmark_in_small() -> None:
     command = [sys.executable, "-m", "benchmarks.decode_characters"]
-    systems = {s: [*command, s] for s in (decode_characters.KIT, decode_characters.PLAIN)}
+    systems = {s: command for s in (decode_characters.KIT, decode_characters.PLAIN)}
     options = harness.Options(rounds=1, seconds=0.0, patience=0, threads=1)
     measured = harness.measure(systems, [decode_characters.CASE], "characters", options)
     kit, plain = (measured.outputs[decode_characters.CASE, s] for s in systems)

@@ -1,4 +1,8 @@
-"""Measures systems side by side: one process each, rounds interleaved, samples that other load disturbed done again."""
+"""Measures systems side by side: rounds interleaved, samples that other load disturbed done again.
+
+Each system has a process of its own, but systems of the same command share one: two loops around the same model, whose
+weights then lie in the same place. (A step that waits for memory was 10% slower or quicker from process to process.)
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,7 @@ class Options:
 
 
 class Worker:
-    """A system's process; see :mod:`benchmarks.support.worker`."""
+    """A process that holds one or several systems; see :mod:`benchmarks.support.worker`."""
 
     def __init__(self, name: str, command: Sequence[str], options: Options) -> None:
         self.name = name
@@ -106,17 +110,20 @@ def measure(systems: Mapping[str, Sequence[str]], cases: Sequence[str], unit: st
     samples: dict[tuple[str, str], list[dict[str, Any]]] = {(c, s): [] for c in cases for s in systems}
     patience = options.patience if options.clock == "wall" else 0.0
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(name, command, options)) for name, command in systems.items()]
-        outputs = {(case, w.name): w.ask(case=case, output=True)["output"] for case in cases for w in workers}
+        workers: dict[str, Worker] = {}
+        for name, command in systems.items():
+            shared = next((w for other, w in workers.items() if systems[other] == command), None)
+            workers[name] = shared or stack.enter_context(Worker(name, command, options))
+        outputs = {(c, s): workers[s].ask(system=s, case=c, output=True)["output"] for c in cases for s in systems}
         for round_number in range(options.rounds):
             print(f"round {round_number + 1} of {options.rounds}", file=sys.stderr, flush=True)
             for case in cases:
-                turn = round_number % len(workers)
-                for worker in workers[turn:] + workers[:turn]:
-                    taken, waited = _undisturbed(worker, case, options.seconds, patience)
+                turn = round_number % len(systems)
+                for system in [*systems][turn:] + [*systems][:turn]:
+                    taken, waited = _undisturbed(workers[system], system, case, options.seconds, patience)
                     patience -= waited
-                    samples[case, worker.name].append(taken)
-        versions = {name: v for worker in reversed(workers) for name, v in worker.versions.items()}
+                    samples[case, system].append(taken)
+        versions = {name: v for worker in reversed(workers.values()) for name, v in worker.versions.items()}
     rows = [_row(case, system, unit, taken) for (case, system), taken in samples.items()]
     disturbed = sum(s["foreign"] > QUIET for taken in samples.values() for s in taken)
     foreign = median(s["foreign"] for taken in samples.values() for s in taken)
@@ -129,12 +136,14 @@ def measure(systems: Mapping[str, Sequence[str]], cases: Sequence[str], unit: st
     return Measured(rows, outputs, versions, disturbed, settings)
 
 
-def _undisturbed(worker: Worker, case: str, seconds: float, patience: float) -> tuple[dict[str, Any], float]:
+def _undisturbed(
+    worker: Worker, system: str, case: str, seconds: float, patience: float
+) -> tuple[dict[str, Any], float]:
     """One sample, taken again while others use the machine and there is patience left; and the patience it took."""
     spent = 0.0
     while True:
         meter = ForeignLoad(lambda: process_seconds(worker.process.pid))
-        taken = worker.ask(case=case, seconds=seconds) | {"foreign": meter.share()}
+        taken = worker.ask(system=system, case=case, seconds=seconds) | {"foreign": meter.share()}
         if taken["foreign"] <= QUIET or spent >= patience:
             return taken, spent
         spent += seconds + wait_until_quiet(QUIET, patience - spent)

@@ -7,6 +7,7 @@ import platform
 import re
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,9 +55,10 @@ class Result(_Part):
 
 
 def ratio(rows: list[Row], case: str, ours: str, theirs: str) -> Ratio:
-    """The ratio of two rows' medians."""
-    medians = {row.system: row.median for row in rows if row.case == case}
-    return Ratio(case=case, ours=ours, theirs=theirs, ratio=round(medians[ours] / medians[theirs], 3))
+    """The median of the rounds' ratios: what was measured in one round was measured at one time, on a like machine."""
+    samples = {row.system: row.samples for row in rows if row.case == case}
+    rounds = [a / b for a, b in zip(samples[ours], samples[theirs], strict=True)]
+    return Ratio(case=case, ours=ours, theirs=theirs, ratio=round(median(rounds), 3))
 
 
 def machine() -> str:

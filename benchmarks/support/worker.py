@@ -1,7 +1,8 @@
-"""The measured side: a process that holds one system and answers requests for samples.
+"""The measured side: a process that holds one or several systems and answers requests for samples.
 
 Needs nothing but the standard library, so that it also runs in a rival's environment. Requests and answers are JSON
-lines: ``{"case": …, "seconds": …}`` gives a sample, ``{"case": …, "output": true}`` what the system put out.
+lines: ``{"system": …, "case": …, "seconds": …}`` gives a sample, ``{"system": …, "case": …, "output": true}`` what the
+system put out.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ class Job(Protocol):
         """What the work puts out, comparable between systems."""
 
 
-def serve(prepare: Callable[[str], Job], distributions: list[str]) -> None:
-    """Answer requests until stdin ends; ``prepare(case)`` is called once a case.
+def serve(prepare: Callable[[str, str], Job], distributions: list[str]) -> None:
+    """Answer requests until stdin ends; ``prepare(system, case)`` is called once for each two.
 
     Args:
         distributions: those whose versions belong to the result.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else a system prints must not mix with the answers
-    jobs: dict[str, Job] = {}
+    jobs: dict[tuple[str, str], Job] = {}
 
     def answer(value: dict[str, Any]) -> None:
         print(json.dumps(value), file=answers, flush=True)
@@ -49,11 +50,11 @@ def serve(prepare: Callable[[str], Job], distributions: list[str]) -> None:
     answer({"versions": {"python": platform.python_version(), **{d: version(d) for d in distributions}}})
     for line in sys.stdin:
         request = json.loads(line)
-        case = request["case"]
-        if case not in jobs:
-            jobs[case] = prepare(case)
-            sample(jobs[case], WARM_UP_SECONDS)
-        job = jobs[case]
+        key = request["system"], request["case"]
+        if key not in jobs:
+            jobs[key] = prepare(*key)
+            sample(jobs[key], WARM_UP_SECONDS)
+        job = jobs[key]
         answer({"output": job.output()} if request.get("output") else sample(job, request["seconds"]))
 
 
