@@ -71,7 +71,7 @@ def check_decoder(
         UserError: the arguments are unusable.
     """
     _refuse_unusable(decoder, memory, skip)
-    with torch.random.fork_rng(), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
         probe = make_probe(decoder, memory, target)
         findings: list[Finding] = []

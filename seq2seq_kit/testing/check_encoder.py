@@ -66,11 +66,11 @@ def check_encoder(encoder: Encoder, source: SourceSpec | Batch, *, skip: Collect
     if not isinstance(encoder, Encoder):
         raise UserError(f"check_encoder is given a {type(encoder).__name__}; it checks a seq2seq_kit.Encoder")
     refuse_unknown(skip, ENCODER_CHECKS)
-    with torch.random.fork_rng(), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
         device = next((parameter.device for parameter in encoder.parameters()), torch.device("cpu"))
         batch = (_random_batch(source) if isinstance(source, SourceSpec) else source).to(device)
-        probe = _Probe(copy.deepcopy(encoder).eval(), batch)
+        probe = _Probe(copy.deepcopy(encoder).eval(), _map(batch, torch.clone))
         findings: list[Finding] = []
         for check in ENCODER_CHECKS:
             findings.append(run_check(check, probe, findings, skip))

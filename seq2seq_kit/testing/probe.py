@@ -125,7 +125,7 @@ def make_probe(decoder: Decoder, memory: Memory | MemorySpec | None, target: Tar
             parameter.add_(scale * torch.randn_like(parameter))
     if isinstance(memory, MemorySpec):
         memory = _random_memory(memory, example)
-    memory = map_memory(memory, lambda x: x.detach().to(example.device))
+    memory = map_memory(memory, lambda x: x.detach().clone().to(example.device))
     batch_size = len(_LENGTHS) if memory is None else memory.mask.shape[0]
     target = target or TargetSpec(_vocab_size(decoder, memory, batch_size, example.device))
     paths = _random_paths(target, batch_size).to(example.device)

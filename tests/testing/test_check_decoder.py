@@ -160,6 +160,15 @@ def test_the_decoder_and_the_random_numbers_of_the_caller_stay_as_they_are() -> 
     assert all(parameter.grad is None for parameter in decoder.parameters())
 
 
+def test_a_memory_stays_as_it_is_and_may_come_out_of_inference_mode() -> None:
+    states, mask = torch.randn(3, 4, SIZE), torch.arange(4) < torch.tensor([[4], [2], [3]])
+    with pytest.raises(ContractError, match=r"in_place: init_state writes into memory.states"):
+        check_decoder(faulty.WritesMemory(), Memory(states, mask))
+    assert states[~mask].all()
+    with torch.inference_mode():
+        assert not check_decoder(SoundDecoder(), Memory(states * 2, mask)).faults
+
+
 def test_a_check_can_be_left_out_and_what_waits_for_a_fault_says_so() -> None:
     assert check_decoder(faulty.Detaches(), SPEC, skip=["gradients"])["gradients"].verdict == "not checked"
     with pytest.raises(ContractError) as caught:
