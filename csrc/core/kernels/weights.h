@@ -3,29 +3,26 @@
 
 #include <cstdint>
 
-#include "core/kernels/exp.h"
-#include "core/kernels/row.h"
-
 namespace seq2seq_kit::kernels {
 
 /// The weight of the likeliest token.
-inline constexpr float kOne = 1 << 30;
+inline constexpr double kOne = 1 << 30;
 
 /// Scores further than this below the greatest weigh nothing.
 inline constexpr float kWeightless = 22.0f;
 
-/// 2^30 exp(-d), rounded, for a score that is d >= 0 below the greatest. Weights are whole numbers, so that their sums
-/// are exact in any order; a token that is 2^31 times less likely than the likeliest weighs nothing.
-INLINE int32_t weight(float d) { return static_cast<int32_t>(exp_of_negative(-d) * kOne + 0.5f); }
+/// 2^30 exp(-d), rounded, for scores that are d >= 0 below `max`. Weights are whole numbers, so that their sums are
+/// exact in any order; a token that is 2^31 times less likely than the likeliest weighs nothing. `weights` [size].
+void weights(const float* row, int64_t size, float max, int32_t* weights);
 
 /// Sums over a row.
 struct Mass {
-  int64_t weight = 0;     // of weight(d)
+  int64_t weight = 0;     // of the weights
   int64_t surprisal = 0;  // of 2^30 d exp(-d), rounded, over tokens that weigh something
 };
 
-/// Sums over the tokens whose score is `max` or less; their weights by block also into `sums` [block_count(size)].
-/// `maxima` [block_count(size)] are those of the row: blocks that weigh nothing are passed over.
+/// The sums of a row whose greatest score is `max` or less; those of the weights of each block into `sums`
+/// [block_count(size)]. `maxima` [block_count(size)] are those of the row: blocks that weigh nothing are passed over.
 Mass weigh(const float* row, int64_t size, float max, const float* maxima, int64_t* sums);
 
 /// Makes tokens impossible unless |(max - x) - centre| <= radius, and brings `maxima` up to date.

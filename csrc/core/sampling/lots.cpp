@@ -77,9 +77,12 @@ Candidate Lots::draw(uint64_t random) const {
         left -= sum[block];
         continue;
       }
-      const float* scores = row(slot).scores.data();
-      for (int64_t token = block * kernels::kBlock;; ++token) {
-        left -= kernels::weight(max_ - scores[token]);
+      const int64_t start = block * kernels::kBlock;
+      int32_t weights[kernels::kBlock];
+      kernels::weights(row(slot).scores.data() + start, std::min(kernels::kBlock, scores_->vocab() - start), max_,
+                       weights);
+      for (int64_t token = start;; ++token) {
+        left -= weights[token - start];
         if (left >= 0) continue;
         const float log_prob = scores_->row(slot).get(token) / temperature_;
         return {scores_->sum(slot) + log_prob, log_prob, static_cast<int32_t>(slot), token};
@@ -91,7 +94,8 @@ Candidate Lots::draw(uint64_t random) const {
 
 void Lots::remove(const Candidate& drawn) {
   float& score = row(drawn.slot).scores[drawn.token];
-  const int32_t weight = kernels::weight(max_ - score);
+  int32_t weight;
+  kernels::weights(&score, 1, max_, &weight);
   sums(drawn.slot)[drawn.token / kernels::kBlock] -= weight;
   total_ -= weight;
   score = kImpossible;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "core/kernels/row.h"
 #include "core/kernels/weights.h"
 #include "core/row_edits.h"
 
@@ -43,37 +44,40 @@ void keep_nearest(SampleRow& row, float centre, double share, SampleBuffers& buf
   const float max = row.max();
   const auto distance = [&](float score) { return std::fabs((max - score) - centre); };
   const auto bin = [](float distance) { return static_cast<int64_t>(std::min(distance * kBinsANat, kBins - 1.0f)); };
-  const auto each = [&](auto&& visit) {  // what weighs something
+  const auto each = [&](auto&& visit) {  // (score, weight) of what weighs something
+    int32_t weights[kernels::kBlock];
     for (int64_t start = 0, block = 0; start < row.vocab(); start += kernels::kBlock, ++block) {
       if (!(max - row.maxima[block] <= kernels::kWeightless)) continue;
-      for (const float score : row.scores.subspan(start, std::min(kernels::kBlock, row.vocab() - start))) {
-        if (max - score <= kernels::kWeightless) visit(score);
+      const int64_t size = std::min(kernels::kBlock, row.vocab() - start);
+      kernels::weights(row.scores.data() + start, size, max, weights);
+      for (int64_t i = 0; i < size; ++i) {
+        if (weights[i] > 0) visit(row.scores[start + i], weights[i]);
       }
     }
   };
   int64_t total = 0;
   buffers.bins.assign(kBins, 0);
-  each([&](float score) {
-    const int32_t weight = kernels::weight(max - score);
+  each([&](float score, int32_t weight) {
     buffers.bins[bin(distance(score))] += weight;
     total += weight;
   });
 
   const double goal = share * static_cast<double>(total);
   int64_t reached = 0, goal_bin = 0;
-  while (goal_bin < kBins - 1 && (buffers.bins[goal_bin] == 0 || static_cast<double>(reached + buffers.bins[goal_bin]) < goal)) {
+  while (goal_bin < kBins - 1 &&
+         (buffers.bins[goal_bin] == 0 || static_cast<double>(reached + buffers.bins[goal_bin]) < goal)) {
     reached += buffers.bins[goal_bin++];
   }
   buffers.nearest.clear();
-  each([&](float score) {
-    if (bin(distance(score)) == goal_bin) buffers.nearest.emplace_back(distance(score), kernels::weight(max - score));
+  each([&](float score, int32_t weight) {
+    if (bin(distance(score)) == goal_bin) buffers.nearest.emplace_back(distance(score), weight);
   });
   std::sort(buffers.nearest.begin(), buffers.nearest.end());
   float radius = 0;
   for (const auto& [far, weight] : buffers.nearest) {
     radius = far;
     reached += weight;
-    if (reached > 0 && static_cast<double>(reached) >= goal) break;
+    if (static_cast<double>(reached) >= goal) break;
   }
   keep(row, centre, radius);
 }
@@ -81,17 +85,19 @@ void keep_nearest(SampleRow& row, float centre, double share, SampleBuffers& buf
 }  // namespace
 
 void warp(const SearchOptions& options, SampleRow& row, int64_t* sums, SampleBuffers& buffers) {
-  const auto weigh = [&] {
-    return kernels::weigh(row.scores.data(), row.vocab(), row.max(), row.maxima.data(), sums);
+  const auto weigh = [&] { return kernels::weigh(row.scores.data(), row.vocab(), row.max(), row.maxima.data(), sums); };
+  const auto log_total = [](const kernels::Mass& mass) {
+    return std::log(static_cast<double>(mass.weight) / kernels::kOne);
   };
-  const auto log_total = [](const kernels::Mass& mass) { return std::log(static_cast<double>(mass.weight) / kernels::kOne); };
   const auto mean = [](const kernels::Mass& mass) {
     return static_cast<double>(mass.surprisal) / static_cast<double>(mass.weight);
   };
   const auto keep_likelier = [&](double cutoff, const kernels::Mass& mass) {
     keep(row, 0, std::max(0.0f, static_cast<float>(-std::log(cutoff) - log_total(mass))));
   };
-  if (options.top_k > 0 && options.top_k < row.vocab()) keep(row, 0, row.max() - kth_greatest(row, options.top_k, buffers.values));
+  if (options.top_k > 0 && options.top_k < row.vocab()) {
+    keep(row, 0, row.max() - kth_greatest(row, options.top_k, buffers.values));
+  }
   if (options.top_p < 1) keep_nearest(row, 0, options.top_p, buffers);
   if (options.min_p > 0) keep(row, 0, static_cast<float>(-std::log(options.min_p)));
   if (options.typical_p < 1) keep_nearest(row, static_cast<float>(mean(weigh())), options.typical_p, buffers);
