@@ -15,6 +15,7 @@
 #include "seq2seq_kit/abi.h"
 #include "seq2seq_kit/errors.h"
 #include "seq2seq_kit/search_options.h"
+#include "torch/ensemble_step_model.h"
 #include "torch/python_step_model.h"
 #include "torch/search.h"
 #include "torch/table_step_model.h"
@@ -96,6 +97,23 @@ py::list search_python(const py::object& step, const py::object& state, const Se
   return run(model, options, sentences, call);
 }
 
+py::list search_ensemble(const std::vector<py::object>& steps, const std::vector<py::object>& states,
+                         const std::vector<double>& weights, const std::string& combination,
+                         const SearchOptions& options, const std::vector<SentenceInput>& sentences,
+                         const py::object& call) {
+  if (combination != "linear" && combination != "log_linear") {
+    throw SearchError("an ensemble's combination is '" + combination + "', expected 'linear' or 'log_linear'");
+  }
+  std::vector<PythonStep> python_steps(steps.begin(), steps.end());
+  std::vector<std::unique_ptr<StepModel>> members;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    members.push_back(std::make_unique<PythonStepModel>(std::cref(python_steps[i]), read_state(states.at(i))));
+  }
+  EnsembleStepModel model(std::move(members), weights,
+                          combination == "linear" ? Combination::linear : Combination::log_linear);
+  return run(model, options, sentences, call);
+}
+
 py::list search_table(const at::Tensor& table, const py::object& kind, const SearchOptions& options,
                       const std::vector<SentenceInput>& sentences, const py::object& call) {
   TableStepModel model(table, read_kind(kind));
@@ -129,6 +147,8 @@ PYBIND11_MODULE(_native, module) {
 
   module.def("search", &search_python, py::arg("step"), py::arg("state"), py::arg("options"), py::arg("sentences"),
              py::arg("call"));
+  module.def("search_ensemble", &search_ensemble, py::arg("steps"), py::arg("states"), py::arg("weights"),
+             py::arg("combination"), py::arg("options"), py::arg("sentences"), py::arg("call"));
   module.def("search_table", &search_table, py::arg("table"), py::arg("kind"), py::arg("options"), py::arg("sentences"),
              py::arg("call"));
 }

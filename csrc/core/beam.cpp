@@ -14,6 +14,7 @@ Beam::Beam(const SearchOptions& options, const SentenceInput& sentence)
     : options_(&options),
       sentence_(&sentence),
       limit_(length_limit(options, sentence)),
+      coverage_(options),
       slots_{{0.0f, options.bos_id, 0, Backpointers::kStart, 0}},
       sequences_{options.bos_id} {}
 
@@ -31,6 +32,7 @@ void Beam::begin(int64_t first_row) {
   first_row_ = first_row;
   next_slots_.clear();
   next_sequences_.clear();
+  coverage_.begin();
 }
 
 int64_t Beam::record(const Candidate& candidate) {
@@ -44,11 +46,13 @@ void Beam::keep(const Candidate& candidate, int64_t node) {
   const auto past = view(candidate.slot).sequence;
   next_sequences_.insert(next_sequences_.end(), past.begin(), past.end());
   next_sequences_.push_back(candidate.token);
+  coverage_.keep(candidate.slot);
 }
 
 void Beam::end() {
   slots_.swap(next_slots_);
   sequences_.swap(next_sequences_);
+  coverage_.end();
   ++length_;
 }
 
@@ -62,6 +66,7 @@ void Beam::drop(std::span<const bool> gone) {
     const auto sequence = std::span(sequences_).subspan(static_cast<int64_t>(slot) * width, width);
     next_sequences_.insert(next_sequences_.end(), sequence.begin(), sequence.end());
   }
+  coverage_.drop(gone);
   slots_.swap(next_slots_);
   sequences_.swap(next_sequences_);
 }
@@ -99,12 +104,16 @@ std::vector<int64_t> Beam::settled() const {
   return shared;
 }
 
+double Beam::score_so_far(int64_t slot) const {
+  return score(slots_[slot].sum, length_) + coverage_.penalty_so_far(slot);
+}
+
 std::vector<Hypothesis> Beam::best_so_far() const {
   std::vector<Hypothesis> best = hypotheses();
   if (length_ == 0) return best;
-  for (const Slot& slot : slots_) {  // best first
+  for (size_t i = 0; i < slots_.size(); ++i) {  // best first
     if (static_cast<int64_t>(best.size()) >= options_->n_best) break;
-    best.push_back(write_out(slot.node, slot.sum, score(slot.sum, length_), Finish::deadline));
+    best.push_back(write_out(slots_[i].node, slots_[i].sum, score_so_far(static_cast<int64_t>(i)), Finish::deadline));
   }
   return best;
 }

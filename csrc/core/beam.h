@@ -8,6 +8,7 @@
 
 #include "core/backpointers.h"
 #include "core/candidate.h"
+#include "core/coverage.h"
 #include "core/processors/processor.h"
 #include "seq2seq_kit/hypothesis.h"
 #include "seq2seq_kit/search_options.h"
@@ -25,6 +26,9 @@ class Beam {
   Beam(const SearchOptions& options, const SentenceInput& sentence);
   virtual ~Beam() = default;
 
+  /// The attention of the next step's rows, [live slots, positions]; given only where `coverage_penalty` asks for it.
+  void see_attention(std::span<const float> attention, int64_t positions) { coverage_.see(attention, positions); }
+
   /// One time step: chooses among the continuations of the live slots. `first_row` is the row of this sentence's slot 0
   /// in the step's output. By default, the best `wanted()` candidates are taken.
   virtual void step(SentenceScores& scores, int64_t first_row);
@@ -39,8 +43,14 @@ class Beam {
   /// accelerator).
   virtual bool takes_only_best() const { return true; }
 
+  /// True while the next token is one of a prompt, which is given: then `step` chooses nothing.
+  virtual bool in_prompt() const { return false; }
+
   /// What the semantics itself bars at the next step: EOS before the least length, all but EOS at the limit.
   virtual Allowed allowed() const { return Allowed::all; }
+
+  /// Says that scores may be above 0, so that a sum may rise: a caller's own processors do what they like.
+  virtual void expect_rising_sums() {}
 
   virtual bool done() const = 0;
 
@@ -91,7 +101,13 @@ class Beam {
   /// A hypothesis of `node`, with its sum, score and end.
   Hypothesis write_out(int64_t node, float sum, double score, Finish finish) const;
 
-  /// The score by which a live or finished hypothesis is ranked, at `length` tokens.
+  /// The coverage penalty of the hypothesis that a candidate of this step makes, to be added to its score.
+  double coverage_penalty(const Candidate& candidate) const { return coverage_.penalty(candidate.slot); }
+
+  /// The score of a live hypothesis as it is, coverage included.
+  double score_so_far(int64_t slot) const;
+
+  /// The score by which a live or finished hypothesis is ranked, at `length` tokens, but for coverage.
   virtual double score(float sum, int64_t length) const;
 
  private:
@@ -102,6 +118,7 @@ class Beam {
   int64_t first_row_ = 0;
 
   Backpointers backpointers_;
+  Coverage coverage_;
   std::vector<Slot> slots_, next_slots_;
   std::vector<int64_t> sequences_, next_sequences_;  // [slots, 1 + length]
 };

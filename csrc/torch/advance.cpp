@@ -47,21 +47,39 @@ at::Tensor sequences(const std::vector<Beam*>& beams, int64_t width) {
 }
 
 Advance::Advance(const SearchOptions& options, const Processors& processors, ScoreProcessors& custom, bool on_device)
-    : options_(&options), processors_(&processors), custom_(&custom), eos_(options.eos_ids), on_device_(on_device) {
+    : options_(&options),
+      processors_(&processors),
+      custom_(&custom),
+      eos_(options.eos_ids),
+      on_device_(on_device),
+      torch_draws_(options) {
   std::sort(eos_.begin(), eos_.end());
 }
 
 std::vector<BadScores> Advance::operator()(const StepScores& step, const std::vector<Beam*>& beams) {
   device_ = step.scores.device();
+  if (options_->coverage_penalty > 0) see_attention(step.attention, beams);
   const bool plain =
-      processors_->empty() && custom_->empty() && !processes_logits() && options_->temperature == 1 &&
+      options_->sampling == Sampling::off && processors_->empty() && custom_->empty() && !processes_logits() &&
+      options_->temperature == 1 &&
       std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
   return plain && (on_device_ || !step.scores.is_cpu()) ? on_device(step, beams) : on_cpu(step, beams);
 }
 
+void Advance::see_attention(const at::Tensor& attention, const std::vector<Beam*>& beams) const {
+  if (!attention.defined()) throw SearchError("search option coverage_penalty needs a step that gives attention");
+  const at::Tensor rows = attention.to(at::kCPU, at::kFloat).contiguous();  // [B, K, S']
+  const int64_t width = rows.size(1), positions = rows.size(2);
+  const float* row = rows.const_data_ptr<float>();
+  for (size_t b = 0; b < beams.size(); ++b, row += width * positions) {
+    if (beams[b]) beams[b]->see_attention({row, beams[b]->slots().size() * positions}, positions);
+  }
+}
+
 bool Advance::processes_logits() const {
+  const bool greedy = options_->beam_size == 1 && options_->sampling == Sampling::off;
   return options_->semantics == Semantics::ct2 ||
-         (options_->semantics == Semantics::hf && (options_->beam_size == 1 || options_->sampling == Sampling::tokens));
+         (options_->semantics == Semantics::hf && (greedy || options_->sampling == Sampling::tokens));
 }
 
 at::Tensor Advance::process(const at::Tensor& scores, const std::vector<Beam*>& beams) {
@@ -95,9 +113,11 @@ std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector
   const bool whole_rows = logits_first || !custom_->empty();  // processed before candidates are chosen
   if (logits_first) scores = apply_custom(process(scores, beams), beams);
 
-  const bool normalise = step.kind == ScoreKind::logits || logits_first || options_->temperature != 1;
+  // Where Hugging Face draws beams, the temperature comes last: see Lots.
+  const bool draws_beams = options_->semantics == Semantics::hf && options_->sampling == Sampling::beams;
+  auto temperature = draws_beams ? 1.0f : static_cast<float>(options_->temperature);
+  const bool normalise = step.kind == ScoreKind::logits || logits_first || temperature != 1;
   RowKind kind = normalise ? RowKind::logits : RowKind::log_probs;
-  auto temperature = static_cast<float>(options_->temperature);
   if (normalise && (options_->numerics == Numerics::reference || (whole_rows && !logits_first))) {
     // NaN and +inf make NaN of a whole row, so the check of the log-probabilities finds them too.
     scores = log_softmax(temperature == 1 ? scores : scores / temperature);
@@ -109,6 +129,8 @@ std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector
     kind = RowKind::as_is;
   }
 
+  const bool draws = options_->sampling != Sampling::off && options_->rng == Rng::torch;
+  if (draws) torch_draws_.begin(scores.size(0), vocab);
   const float* data = scores.const_data_ptr<float>();
   std::vector<BadScores> invalid;
   for (size_t b = 0; b < beams.size(); ++b) {
@@ -120,8 +142,13 @@ std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector
       continue;
     }
     if (!whole_rows) scores_.process(*beams[b], *processors_);
-    beams[b]->step(scores_, sentence * width);
+    if (draws && !beams[b]->in_prompt()) {
+      torch_draws_.add(scores_, *beams[b], sentence, sentence * width);
+    } else {
+      beams[b]->step(scores_, sentence * width);
+    }
   }
+  if (draws && invalid.empty()) torch_draws_.draw();
   return invalid;
 }
 

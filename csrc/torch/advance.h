@@ -9,6 +9,7 @@
 #include "seq2seq_kit/search_options.h"
 #include "seq2seq_kit/step_model.h"
 #include "torch/score_processor.h"
+#include "torch/torch_draws.h"
 
 namespace seq2seq_kit {
 
@@ -38,6 +39,9 @@ class Advance {
   std::vector<BadScores> on_cpu(const StepScores& step, const std::vector<Beam*>& beams);
   std::vector<BadScores> on_device(const StepScores& step, const std::vector<Beam*>& beams) const;
 
+  /// Shows the beams the attention [B, K, S'] that coverage is counted of.
+  void see_attention(const at::Tensor& attention, const std::vector<Beam*>& beams) const;
+
   /// Whether processors see logits, and what they bar loses its share of the probability.
   bool processes_logits() const;
 
@@ -54,6 +58,7 @@ class Advance {
   bool on_device_;
   at::Device device_ = at::kCPU;  // of the step's scores
   SentenceScores scores_;
+  TorchDraws torch_draws_;
 };
 
 }  // namespace seq2seq_kit

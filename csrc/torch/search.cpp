@@ -127,6 +127,8 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
   std::iota(active.begin(), active.end(), 0);
   std::vector<int64_t> tokens(batch, options.bos_id);
   int64_t width = 1;  // K of the current step
+  // Torch's generator gives every sentence of the batch its numbers, whether it is done or not.
+  const bool shrink = control.shrink && (options.sampling == Sampling::off || options.rng == Rng::counter);
   const Processors processors = make_processors(options, sentences);
   Advance advance(options, processors, control.processors, control.select_on_device);
   AttentionTrace trace;
@@ -137,6 +139,9 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
 
   model.init(batch, options.beam_size);
   for (const auto& processor : control.processors) processor->init(batch);
+  for (const auto& beam : all) {
+    if (!control.processors.empty()) beam->expect_rising_sums();
+  }
   for (int64_t position = 0; !active.empty(); ++position) {
     out_of_time = deadline.passed();
     if (out_of_time) break;
@@ -155,7 +160,7 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
       for (const int64_t sentence : active) tell(control, *all[sentence], sentence, told[sentence]);
     }
 
-    Layout layout = next_layout(beams, options, control.shrink);
+    Layout layout = next_layout(beams, options, shrink);
     std::vector<int64_t> still_active;
     for (const int64_t b : layout.selection.survivors) still_active.push_back(active[b]);
     active = std::move(still_active);

@@ -37,6 +37,7 @@ from seq2seq_kit._engine._native import (  # noqa: E402
     SearchOptions,
     SentenceInput,
     search,
+    search_ensemble,
     search_table,
 )
 
@@ -49,5 +50,6 @@ __all__ = [
     "SearchOptions",
     "SentenceInput",
     "search",
+    "search_ensemble",
     "search_table",
 ]

@@ -96,6 +96,15 @@ def search(
     sentences: Sequence[SentenceInput],
     call: Call,
 ) -> list[list[_Fields]]: ...
+def search_ensemble(
+    steps: Sequence[Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor]],
+    states: Sequence[DecoderState],
+    weights: Sequence[float],
+    combination: str,
+    options: SearchOptions,
+    sentences: Sequence[SentenceInput],
+    call: Call,
+) -> list[list[_Fields]]: ...
 def search_table(
     table: Tensor,
     kind: ScoreKind,

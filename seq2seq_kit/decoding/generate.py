@@ -8,8 +8,9 @@ from dataclasses import replace
 import torch
 
 from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
-from seq2seq_kit.decoding.search import search
+from seq2seq_kit.decoding.search import search, with_seed
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import EncodedExample, Example, Output, Task
 from seq2seq_kit.model import Model
@@ -31,18 +32,22 @@ def generate(
 ) -> Iterator[Output]:
     """Decode a stream of examples and yield one output each, in input order.
 
+    Samples are those of an example's place in the stream: they do not depend on ``batch_size`` or ``window``.
+
     Args:
         options: how to search; the special ids are the task's own.
         batch_size: sentences a batch.
         window: examples read before the first is answered (default ``16 * batch_size``; 1 answers line by line).
         progress: called with the number of examples just done.
     """
-    options = with_special_ids(options, task)
+    options = with_seed(with_special_ids(options, task))
+    first = 0
     was_training = model.training
     model.eval()
     try:
         for chunk in _windows(examples, window or BATCHES_A_WINDOW * batch_size):
-            yield from _decode_window(model, task, chunk, options, device, batch_size, progress)
+            yield from _decode_window(model, task, chunk, first, options, device, batch_size, progress)
+            first += len(chunk)
     finally:
         model.train(was_training)
 
@@ -73,17 +78,20 @@ def _decode_window(
     model: Model,
     task: Task,
     examples: Sequence[Example],
+    first: int,
     options: SearchOptions,
     device: torch.device | str,
     batch_size: int,
     progress: Callable[[int], None] | None,
 ) -> list[Output]:
+    """The outputs of consecutive examples of the stream; ``first`` is the place of the first."""
     encoded = task.encode(examples)
     order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].source))
     outputs: dict[int, Output] = {}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        found = decode_batch(model, task, [encoded[i] for i in chosen], options, device)
+        keys = [first + i for i in chosen]
+        found = decode_batch(model, task, [encoded[i] for i in chosen], options, device, keys)
         for i, hypotheses in zip(chosen, found, strict=True):
             outputs[i] = task.decode(examples[i], hypotheses)
         if progress:
@@ -93,14 +101,20 @@ def _decode_window(
 
 @torch.inference_mode()
 def decode_batch(
-    model: Model, task: Task, encoded: Sequence[EncodedExample], options: SearchOptions, device: torch.device | str
+    model: Model,
+    task: Task,
+    encoded: Sequence[EncodedExample],
+    options: SearchOptions,
+    device: torch.device | str,
+    keys: Sequence[int],
 ) -> list[list[Hypothesis]]:
-    """Encode one batch and search it: the n-best of each sentence."""
+    """Encode one batch and search it: the n-best of each sentence. ``keys``: who they are to the random generator."""
     batch = task.collate(encoded).to(device)
     memory = model.encoder(batch)
     state = model.decoder.init_state(memory, len(batch))
-    lengths = batch.source_mask.sum(1)
-    found = search(model.decoder.step, state, options, source_lengths=lengths, batch_size=len(batch))
+    lengths = batch.source_mask.sum(1).tolist()
+    sentences = [SentenceInput(source_length=length, key=key) for length, key in zip(lengths, keys, strict=True)]
+    found = search(model.decoder.step, state, options, sentences=sentences)
     return [
         [_without_padding(hypothesis, length) for hypothesis in hypotheses]
         for hypotheses, length in zip(found, memory.mask.sum(1).tolist(), strict=True)

@@ -17,8 +17,8 @@ _PRESETS: dict[str, SearchOptions] = {
     "fairseq": SearchOptions(semantics="fairseq", min_length=1, max_length=200),
     # CTranslate2's Translator.translate_batch: beam_size=2, min_decoding_length=1, max_decoding_length=256.
     "ct2": SearchOptions(semantics="ct2", beam_size=2, min_length=1, max_length=256),
-    # OpenNMT-py 3: -beam_size 5 -length_penalty avg -alpha 1 -max_length 250. (Before 3, -length_penalty was none.)
-    "opennmt": SearchOptions(semantics="opennmt", max_length=250),
+    # OpenNMT-py 3.5: -beam_size 5 -length_penalty avg -alpha 1 -max_length 250 -max_length_ratio 1.25 (and 5 more).
+    "opennmt": SearchOptions(semantics="opennmt", max_length=250, max_length_ratio=1.25, max_length_margin=5),
     # marian-decoder: --beam-size 12 --normalize 0 --max-length-factor 3 of at most 1000 source words; no --allow-unk.
     "marian": SearchOptions(
         semantics="marian",
@@ -49,9 +49,9 @@ def preset(name: str) -> SearchOptions:
     """The options with which a toolkit searches when it is told nothing, under its own semantics.
 
     They are a place to start from: ``dataclasses.replace(preset("fairseq"), beam_size=4, unk_id=3)``. Token ids are the
-    model's, not the toolkit's: set ``bos_id``, ``eos_ids`` and ``unk_id``. ``"marian"`` and ``"joey"`` limit the output
-    by the source's length, so that these searches need it; Sockeye's limit rests on its training data, so that
-    ``"sockeye"`` has only the kit's ``max_length``.
+    model's, not the toolkit's: set ``bos_id``, ``eos_ids`` and ``unk_id``. ``"opennmt"``, ``"marian"`` and ``"joey"``
+    limit the output by the source's length, so that these searches need it; Sockeye's limit rests on its training data,
+    so that ``"sockeye"`` has only the kit's ``max_length``.
 
     Raises:
         SearchError: there is no preset of this name.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
+import torch
 from torch import Tensor
 
 from seq2seq_kit import _engine
+from seq2seq_kit.decoding.ensemble import Ensemble, Member
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
@@ -25,7 +27,7 @@ Cancellation = _engine.Cancellation
 
 
 def search(
-    step: Step,
+    step: Step | Ensemble,
     state: DecoderState | None = None,
     options: SearchOptions | None = None,
     *,
@@ -49,7 +51,7 @@ def search(
     ``state`` and what ``step`` returns share one device; a step without state is given CPU tensors.
 
     Args:
-        step: a decoder's ``step``, or any callable like it.
+        step: a decoder's ``step``, any callable like it, or an :class:`Ensemble` of them (which holds their states).
         state: the state before the first step (K = 1), from ``Decoder.init_state``; None for a step without state.
         options: see :class:`SearchOptions`.
         sentences: [B] what the search is told about each sentence: forced prefix, constraints, source tokens, …
@@ -73,18 +75,38 @@ def search(
         Exception: whatever a callable raises comes out as it is, and KeyboardInterrupt comes between two steps.
     """
     options = options or SearchOptions()
-    state = DecoderState() if state is None else state
-    if not callable(step):
-        raise SearchError(
-            f"step = {step!r} cannot be called; it takes (tokens, position, state) and returns a StepOutput"
-        )
-    if not isinstance(state, DecoderState):
-        raise SearchError(f"state is a {type(state).__name__}, expected a DecoderState")
-    native = _native(options)
+    members = _members(step, state)
+    state = members[0].state
+    native = _native(with_seed(options))
     given = _sentences(state, sentences, source_lengths, batch_size, options)
     call = Call(start(processors, memory, len(given)), stop, on_tokens, cancellation, _select_on_device, _shrink)
-    found = _engine.search(step, state, native, [_native_input(sentence) for sentence in given], call)
+    inputs = [_native_input(sentence) for sentence in given]
+    if isinstance(step, Ensemble):
+        steps, states, weights = zip(*((m.step, m.state, m.weight) for m in members), strict=True)
+        found = _engine.search_ensemble(steps, states, weights, step.combination, native, inputs, call)
+    else:
+        found = _engine.search(step, state, native, inputs, call)
     return [[Hypothesis(*values) for values in sentence] for sentence in found]
+
+
+def _members(step: Step | Ensemble, state: DecoderState | None) -> list[Member]:
+    """The members of an ensemble; a step is one alone."""
+    if isinstance(step, Ensemble):
+        if state is not None:
+            raise SearchError("an Ensemble's members have states of their own: give no state")
+        members = list(step.members)
+        if not members:
+            raise SearchError("an ensemble needs at least one member")
+    else:
+        members = [Member(step, DecoderState() if state is None else state)]
+    for member in members:
+        if not callable(member.step):
+            raise SearchError(
+                f"step = {member.step!r} cannot be called; it takes (tokens, position, state) and returns a StepOutput"
+            )
+        if not isinstance(member.state, DecoderState):
+            raise SearchError(f"state is a {type(member.state).__name__}, expected a DecoderState")
+    return members
 
 
 @dataclass(frozen=True)
@@ -97,6 +119,13 @@ class Call:
     cancellation: Cancellation | None = None
     select_on_device: bool = False
     shrink: bool = True
+
+
+def with_seed(options: SearchOptions) -> SearchOptions:
+    """The options with a seed for their samples, drawn from torch's default generator if they need one."""
+    if options.sampling == "off" or options.rng == "torch" or options.seed != -1:
+        return options
+    return replace(options, seed=int(torch.randint(2**63 - 1, ()).item()))
 
 
 def check_options(options: SearchOptions) -> None:

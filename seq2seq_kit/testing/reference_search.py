@@ -33,6 +33,11 @@ def reference_search(
         sentence: what else is known of the sentence.
         kind: whether the scores are logits or log-probabilities.
     """
-    semantics = importlib.import_module(f"seq2seq_kit.testing.reference.{options.semantics}")
-    found: list[Hypothesis] = semantics.search(score, options, sentence, kind=kind)
+    method: str = options.semantics
+    if options.sampling == "tokens":
+        method = "samples"
+    elif method == "kit" and (options.groups > 1 or options.sibling_penalty or options.alternatives):
+        method = "groups"
+    search = importlib.import_module(f"seq2seq_kit.testing.reference.{method}").search
+    found: list[Hypothesis] = search(score, options, sentence, kind=kind)
     return found

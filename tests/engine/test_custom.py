@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -70,7 +71,7 @@ def test_dense_and_sparse_processors_see_their_state_and_do_the_same(data: st.Da
     for sentence in found[0]:
         for hypothesis in sentence:
             written = [token for token in hypothesis.tokens if token not in ends]
-            assert all(one % 2 != other % 2 for one, other in zip(written, written[1:], strict=False))
+            assert all(one % 2 != other % 2 for one, other in itertools.pairwise(written))
 
 
 def tables(vocab: int = 30) -> TableStep:

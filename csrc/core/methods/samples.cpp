@@ -12,8 +12,10 @@ namespace seq2seq_kit {
 SampleBeam::SampleBeam(const SearchOptions& options, const SentenceInput& sentence)
     : RankedBeam(options, sentence),
       is_hf_(options.semantics == Semantics::hf),
-      prompt_(is_hf_ ? static_cast<int64_t>(sentence.prefix.size()) : 0),
-      longest_(is_hf_ ? std::max(limit(), prompt_ + 1) : options.eos_ids.empty() ? limit() : limit() + 1),
+      prompt_(is_hf_ && options.prefix_bias == 0 ? static_cast<int64_t>(sentence.prefix.size()) : 0),
+      longest_(is_hf_                    ? std::max(limit(), prompt_ + 1)
+               : options.eos_ids.empty() ? limit()
+                                         : limit() + 1),
       running_(options.beam_size) {
   std::iota(running_.begin(), running_.end(), 0);
 }
@@ -52,6 +54,20 @@ void SampleBeam::advance(std::span<const Candidate> candidates, int64_t first_ro
   }
   running_ = std::move(running);
   end();
+}
+
+void SampleBeam::stop(std::span<const bool> ended) {
+  std::vector<int64_t> running;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    const int64_t slot = slot_of(i);
+    if (!ended[slot]) {
+      running.push_back(running_[i]);
+      continue;
+    }
+    rank({score_so_far(slot), slots()[slot].sum, slots()[slot].node, Finish::stopped});
+  }
+  running_ = std::move(running);
+  drop(ended);
 }
 
 }  // namespace seq2seq_kit

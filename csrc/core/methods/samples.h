@@ -8,9 +8,9 @@
 namespace seq2seq_kit {
 
 /// `sampling="tokens"`: K independent samples of a sentence, each until its own end, ranked as finished hypotheses are.
-/// Tokens are drawn from the distribution that processors and then warpers leave; a sample's log-probabilities are those
-/// before the warpers. Limits are those of the semantics: of `kit`, which lets EOS come last, or of `hf`, whose forced
-/// prefix is a prompt and whose samples end where the limit is reached.
+/// Tokens are drawn from the distribution that processors and then warpers leave; a sample's log-probabilities are
+/// those before the warpers. Limits are those of the semantics: of `kit`, which lets EOS come last, or of `hf`, whose
+/// forced prefix is a prompt and whose samples end where the limit is reached.
 class SampleBeam : public RankedBeam {
  public:
   SampleBeam(const SearchOptions& options, const SentenceInput& sentence);
@@ -26,15 +26,14 @@ class SampleBeam : public RankedBeam {
 
   Allowed allowed() const override { return allowed_by_length(/*eos_at_limit=*/!is_hf_); }
   bool done() const override { return running_.empty(); }
+  bool in_prompt() const override { return length() < prompt_; }
+  void stop(std::span<const bool> ended) override;
 
   /// The samples that have not ended, ascending.
   std::span<const int64_t> running() const { return running_; }
 
   /// The slot of a running sample: the first token of all samples comes from the same one.
   int64_t slot_of(size_t running) const { return slots().size() == 1 ? 0 : static_cast<int64_t>(running); }
-
-  /// True while the next token is one of a prompt: then nothing is drawn.
-  bool in_prompt() const { return length() < prompt_; }
 
  private:
   bool is_hf_;

@@ -6,11 +6,11 @@ namespace seq2seq_kit {
 
 HfBeam::HfBeam(const SearchOptions& options, const SentenceInput& sentence)
     : RankedBeam(options, sentence),
-      prompt_(static_cast<int64_t>(sentence.prefix.size())),
+      prompt_(options.prefix_bias > 0 ? 0 : static_cast<int64_t>(sentence.prefix.size())),
       longest_(std::max(limit(), prompt_ + 1)) {}
 
 void HfBeam::step(SentenceScores& scores, int64_t first_row) {
-  if (length() >= prompt_) return Beam::step(scores, first_row);
+  if (!in_prompt()) return Beam::step(scores, first_row);
   const Candidate given{0.0f, 0.0f, 0, sentence().prefix[length()]};
   begin(first_row);
   keep(given, record(given));
@@ -24,7 +24,7 @@ int64_t HfBeam::wanted() const {
 
 void HfBeam::advance(std::span<const Candidate> candidates, int64_t first_row) {
   const auto width = static_cast<size_t>(options().beam_size);
-  size_t kept = 0;
+  std::vector<Candidate> going_on;
   begin(first_row);
   for (size_t rank = 0; rank < candidates.size(); ++rank) {
     const Candidate& candidate = candidates[rank];
@@ -32,11 +32,14 @@ void HfBeam::advance(std::span<const Candidate> candidates, int64_t first_row) {
     if (eos || length() + 1 == longest_) {
       const Finish why = eos ? Finish::eos : Finish::length;
       if (rank < width) finish(candidate, score(candidate.score, length() + 1 - prompt_), why);
-    } else if (kept < width) {
-      keep(candidate, record(candidate));
-      ++kept;
+    } else {
+      going_on.push_back(candidate);
     }
   }
+  // Drawn candidates come in the order in which they were drawn.
+  const auto likelier = [](const Candidate& a, const Candidate& b) { return a.score > b.score; };
+  std::stable_sort(going_on.begin(), going_on.end(), likelier);
+  for (size_t i = 0; i < std::min(going_on.size(), width); ++i) keep(going_on[i], record(going_on[i]));
   end();
   if (finished_.size() > width) finished_.resize(width);
 }

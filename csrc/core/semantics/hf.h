@@ -18,9 +18,10 @@ class HfBeam : public RankedBeam {
   void advance(std::span<const Candidate> candidates, int64_t first_row) override;
   Allowed allowed() const override { return allowed_by_length(false); }
   bool done() const override;
+  bool in_prompt() const override { return length() < prompt_; }
 
  private:
-  int64_t prompt_;   // tokens of the forced prefix
+  int64_t prompt_;   // tokens of a forced prefix; a favoured one is none
   int64_t longest_;  // the tokens of a hypothesis at most, prefix and EOS counted
 };
 

@@ -14,7 +14,10 @@ std::vector<Hypothesis> RankedBeam::hypotheses() const {
 }
 
 void RankedBeam::finish(const Candidate& candidate, double score, Finish why) {
-  const Finished finished{score, candidate.score, record(candidate), why};
+  rank({score + coverage_penalty(candidate), candidate.score, record(candidate), why});
+}
+
+void RankedBeam::rank(const Finished& finished) {
   const auto better = [](const Finished& a, const Finished& b) { return a.score > b.score; };
   finished_.insert(std::upper_bound(finished_.begin(), finished_.end(), finished, better), finished);
 }

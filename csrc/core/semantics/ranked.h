@@ -20,8 +20,11 @@ class RankedBeam : public Beam {
     Finish finish;
   };
 
-  /// Between `begin` and `end`: the candidate ends its hypothesis, with this score.
+  /// Between `begin` and `end`: the candidate ends its hypothesis, with this score and the coverage penalty.
   void finish(const Candidate& candidate, double score, Finish why);
+
+  /// Puts a finished hypothesis in its place.
+  void rank(const Finished& finished);
 
   int64_t found() const { return static_cast<int64_t>(finished_.size()); }
 
