@@ -13,6 +13,7 @@ from strategies import blocking_options, search_options, sentence_inputs, table_
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions, Semantics
 from seq2seq_kit.decoding.search import search
+from seq2seq_kit.testing.reference.common import length_limit
 from seq2seq_kit.testing.reference_search import reference_search
 
 SEMANTICS = ("fairseq", "opennmt", "marian", "sockeye", "joey")
@@ -39,7 +40,12 @@ def options_of(draw: st.DrawFn, semantics: Semantics, vocab: int) -> SearchOptio
 @st.composite
 def inputs_of(draw: st.DrawFn, options: SearchOptions, vocab: int, batch: int) -> list[SentenceInput]:
     if draw(st.booleans()):
-        return draw(st.lists(sentence_inputs(options, vocab), min_size=batch, max_size=batch))
+        inputs = draw(st.lists(sentence_inputs(options, vocab), min_size=batch, max_size=batch))
+        if options.semantics in ("fairseq", "sockeye"):
+            return inputs
+        # The others count EOS among the tokens that are limited, in a prefix too.
+        limits = [length_limit(replace(options, max_new_tokens=0), each) for each in inputs]
+        return [replace(each, prefix=each.prefix[:limit]) for each, limit in zip(inputs, limits, strict=True)]
     lengths = st.integers(0, 12)
     return [SentenceInput(source_length=draw(lengths)) for _ in range(batch)]
 

@@ -43,6 +43,14 @@ def test_it_goes_on_until_the_best_has_ended(by: str) -> None:
     assert [each.tokens for each in found] == [[A, A, EOS], [EOS]]
 
 
+def test_only_the_best_of_this_step_counts(by: str) -> None:
+    """EOS is best at the first step, A EOS second at the second: two have finished, but A A goes on until it ends."""
+    after = {(): {EOS: -0.1, A: -0.2}, (A,): {A: -0.1, EOS: -0.3}, (A, A): {EOS: -0.05}}
+    options = replace(OPTIONS, n_best=2, length_penalty=0.0)
+    found = find(by, lambda prefix: row(3, after[tuple(prefix)]), options)
+    assert [each.tokens for each in found] == [[EOS], [A, A, EOS]]
+
+
 def test_finished_ones_take_no_slot(by: str) -> None:
     """[EOS] (-0.9) has finished, and still two continuations of A go on. (With Marian's rules only A A would.)"""
     script = [{EOS: -0.9, A: -0.5}, {A: -0.1, B: -0.2}]

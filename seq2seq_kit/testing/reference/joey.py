@@ -15,8 +15,8 @@ With K = ``beam_size`` and n a hypothesis' number of tokens, EOS included:
 
 That places rather than hypotheses are marked as done, and that finished ones go on, is surely not meant, but it decides
 when JoeyNMT stops: we follow it. We do not where JoeyNMT counts the tokens of a forced prefix as certain (here each has
-its own log-probability), where its float32 sums are divided and multiplied at every step, and in that it fails where
-fewer than ``n_best`` have finished.
+its own log-probability), where its float32 sums are divided and multiplied at every step, and in that it fills up a
+list of fewer than ``n_best`` with unknown words.
 """
 
 from __future__ import annotations
