@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -27,8 +27,13 @@ from benchmarks.support.harness import ROOT, Options
 
 REQUIREMENTS = ["transformers==4.55.4"]
 COMBINATIONS, TOLERANCE, SEEDS = 900, 1e-5, range(6)
+TRUNCATIONS = {"top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"}
 Scored = list[tuple[list[int], float]]
-"""The tokens of a sentence's results, prefix included, and their scores (log-probabilities where nothing is ranked)."""
+"""The tokens of a sentence's results, prefix included, and their scores.
+
+Greedy outputs and samples have none there: their log-probability takes its place, or 0 where the peer tells it only
+after tokens have been removed. Samples, which it does not rank, are in the order of their tokens.
+"""
 
 
 @dataclass
@@ -141,7 +146,7 @@ def _theirs(model: Any, drawn: Any) -> list[Scored]:
         arguments["decoder_input_ids"] = torch.tensor([[drawn.options.bos_id, *prefix]] * len(source))
     torch.manual_seed(drawn.seed)
     found = model.generate(source, attention_mask=mask, return_dict_in_generate=True, output_scores=True, **arguments)
-    if drawn.options.beam_size == 1 or drawn.method == "sampling":
+    if not _ranked(drawn):
         log_probs = model.compute_transition_scores(found.sequences, found.scores, normalize_logits=True)
     else:
         log_probs = None
@@ -153,17 +158,17 @@ def _theirs(model: Any, drawn: Any) -> list[Scored]:
         if log_probs is None:
             score = found.sequences_scores[i].item()
         else:
-            score = log_probs[i, : length - len(prefix)].sum().item()
+            score = 0.0 if _truncates(drawn) else log_probs[i, : length - len(prefix)].sum().item()
         if score > -1e8:  # else it is a placeholder: too few could finish
             sentences[i // each].append((tokens[:length], score))
-    return sentences
+    return sentences if _ranked(drawn) else [sorted(sentence) for sentence in sentences]
 
 
 def _ours(step: Any, drawn: Any) -> list[Scored]:
     from seq2seq_kit import search
 
     found = search(step, step.state(*_padded(drawn)), drawn.options, sentences=drawn.sentences)
-    return [[_scored(hypothesis, drawn) for hypothesis in sentence] for sentence in found]
+    return [_scored(sentence, drawn) for sentence in found]
 
 
 def _slow(step: Any, drawn: Any) -> list[Scored]:
@@ -185,13 +190,22 @@ def _slow(step: Any, drawn: Any) -> list[Scored]:
                     scores[key] = step(read[..., -1], torch.tensor([len(prefix)]), state).scores[0, 0]
             return scores[key]
 
-        found.append([_scored(hypothesis, drawn) for hypothesis in hf.search(score, drawn.options, sentence)])
+        found.append(_scored(hf.search(score, drawn.options, sentence), drawn))
     return found
 
 
-def _scored(hypothesis: Any, drawn: Any) -> tuple[list[int], float]:
-    ranked = drawn.method not in ("greedy", "sampling")
-    return hypothesis.tokens, hypothesis.score if ranked else hypothesis.log_prob
+def _scored(hypotheses: Sequence[Any], drawn: Any) -> Scored:
+    if _ranked(drawn):
+        return [(hypothesis.tokens, hypothesis.score) for hypothesis in hypotheses]
+    return sorted((h.tokens, 0.0 if _truncates(drawn) else h.log_prob) for h in hypotheses)
+
+
+def _ranked(drawn: Any) -> bool:
+    return drawn.method not in ("greedy", "sampling")
+
+
+def _truncates(drawn: Any) -> bool:
+    return drawn.method == "sampling" and bool(drawn.uses & TRUNCATIONS)
 
 
 def main() -> None:

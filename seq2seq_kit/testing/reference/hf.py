@@ -4,7 +4,8 @@ They are those of ``generate`` in Hugging Face transformers since 4.50 (``Genera
 ``_sample``), with which ``benchmarks/parity_hf.py`` compares them.
 
 Write p for the forced prefix and n for the tokens generated after it, EOS included; BOS is Hugging Face's decoder start
-token. The prefix is given, not scored: its tokens have log-probability 0 and do not count in n.
+token. The prefix is given, not scored: its tokens have log-probability 0 and do not count in n. A favoured one
+(``prefix_bias``, of which Hugging Face knows nothing) is no p.
 
 - Greedy (K = 1): processors act on the scores as the step gives them; log-probabilities are the log-softmax of what
   they leave; the likeliest token is taken.
@@ -19,6 +20,9 @@ token. The prefix is given, not scored: its tokens have log-probability 0 and do
   above the worst of them; with ``stop="enough"``, as soon as K have finished. ``stop="estimate"`` (the default) and
   ``"enough"`` take l = n, ``"longest"`` the greatest n. These are ``early_stopping`` False, True and "never".
 
+With ``sampling="beams"`` the candidates are drawn, and their ranks are those in which they are drawn: see
+:func:`.sampling.draw_candidates`. With ``groups``: see :mod:`.hf_groups`.
+
 Where we differ from Hugging Face, on purpose:
 
 - A slot without a hypothesis is empty. There it holds a placeholder of score -1e9, in whose place other options may let
@@ -32,19 +36,19 @@ Where we differ from Hugging Face, on purpose:
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
-from seq2seq_kit.testing.reference import processors
-from seq2seq_kit.testing.reference.common import length_limit, log_probs, ranking_score
+from seq2seq_kit.testing.reference import hf_groups, processors
+from seq2seq_kit.testing.reference.common import best_candidates, length_limit, log_probs, ranking_score
+from seq2seq_kit.testing.reference.sampling import draw_candidates
 
 
 @dataclass
@@ -69,27 +73,32 @@ def search(
         score: gives the scores [V] of the next token after a prefix (BOS not included).
         kind: whether these are logits or log-probabilities.
     """
-    width, prefix = options.beam_size, list(sentence.prefix)
+    width, prefix = options.beam_size, [] if options.prefix_bias else list(sentence.prefix)
     limit = length_limit(options, sentence)
+    if options.groups > 1:
+
+        def diverse(tokens: list[int], chosen: Counter[int]) -> Tensor:
+            return row(score(tokens), tokens, limit, options, sentence, kind, chosen)
+
+        return hf_groups.search(diverse, options, sentence)
+
     longest = max(limit, len(prefix) + 1)  # at least one token is generated
     live = [_Live(prefix, [0.0] * len(prefix), 0.0)]
     finished: list[Hypothesis] = []  # best first
 
     while live:
         length = len(live[0].tokens) + 1  # with the next token
-        candidates = []
-        for slot, hypothesis in enumerate(live):
-            row = _row(score(hypothesis.tokens), hypothesis.tokens, limit, options, sentence, kind)  # [V]
-            totals = torch.tensor(hypothesis.total) + row  # float32
-            for token, (total, log_prob) in enumerate(zip(totals.tolist(), row.tolist(), strict=True)):
-                if total > -math.inf:
-                    candidates.append((-total, slot, token, log_prob))
-        candidates.sort()  # higher total first, then lower slot, then lower token id
+        rows = [row(score(h.tokens), h.tokens, limit, options, sentence, kind) for h in live]  # K times [V]
+        if options.sampling == "beams":  # their ranks are those in which they are drawn
+            candidates = draw_candidates(
+                rows, [h.total for h in live], wanted(options), len(live[0].tokens), options, sentence
+            )
+        else:
+            candidates = best_candidates(rows, [h.total for h in live])[: wanted(options)]
 
         continued = []
-        for rank, (negative_total, slot, token, log_prob) in enumerate(candidates[: wanted(options)]):
+        for rank, (total, slot, token, log_prob) in enumerate(candidates):
             tokens, so_far = [*live[slot].tokens, token], [*live[slot].log_probs, log_prob]
-            total = -negative_total
             if token not in options.eos_ids and length < longest:
                 continued.append(_Live(tokens, so_far, total))
             elif rank < width:
@@ -97,6 +106,7 @@ def search(
                 finished.append(
                     Hypothesis(tokens, final, total, so_far, "eos" if token in options.eos_ids else "length")
                 )
+        continued.sort(key=lambda hypothesis: -hypothesis.total)  # stable
         live = continued[:width]
         finished.sort(key=lambda hypothesis: -hypothesis.score)  # stable: among equals, the one that finished first
         finished = finished[:width]
@@ -117,13 +127,27 @@ def wanted(options: SearchOptions) -> int:
     return max(2, 1 + len(options.eos_ids)) * options.beam_size
 
 
-def _row(
-    scores: Tensor, tokens: list[int], limit: int, options: SearchOptions, sentence: SentenceInput, kind: ScoreKind
+def row(
+    scores: Tensor,
+    tokens: list[int],
+    limit: int,
+    options: SearchOptions,
+    sentence: SentenceInput,
+    kind: ScoreKind,
+    chosen: Counter[int] | None = None,
 ) -> Tensor:
-    """The log-probabilities [V] of the next token as they are added to the sum."""
-    if options.beam_size == 1:  # what processors leave of the scores is normalised
+    """The log-probabilities [V] of the token after ``tokens``, as they are added to the sum.
+
+    ``chosen``: how often earlier groups have just written each token.
+    """
+    greedy = options.beam_size == 1 and options.sampling == "off"
+    if greedy or options.sampling == "tokens":  # what processors leave of the scores is normalised
         return log_probs(_process(scores.float(), tokens, limit, options, sentence), "logits", options.temperature)
-    return _process(log_probs(scores, kind, options.temperature), tokens, limit, options, sentence)
+    temperature = 1.0 if options.sampling == "beams" else options.temperature  # with beams, it warps
+    normalised = log_probs(scores, kind, temperature).clone()
+    for token, count in (chosen or {}).items():
+        normalised[token] -= options.diversity_penalty * count
+    return _process(normalised, tokens, limit, options, sentence)
 
 
 def _process(row: Tensor, tokens: list[int], limit: int, options: SearchOptions, sentence: SentenceInput) -> Tensor:
