@@ -39,11 +39,13 @@ lint: $(VENV)/linters ## check style, types and the format of the C++ code
 bench: $(VENV)/built ## run a benchmark: NAME=…
 	$(BIN)/python -m benchmarks $(NAME)
 
-sanitize: $(VENV)/built ## run the core's native tests under the address and undefined-behaviour sanitizers
-	PATH="$(abspath $(BIN)):$$PATH" && \
-	cmake -S . -B build/sanitize -DSEQ2SEQ_KIT_EXTENSION=OFF -DSEQ2SEQ_KIT_TESTS=ON -DSEQ2SEQ_KIT_SANITIZE=ON && \
-	cmake --build build/sanitize --parallel && \
-	ctest --test-dir build/sanitize --output-on-failure
+sanitize: $(VENV)/built ## run the core's native tests under the address, undefined-behaviour and thread sanitizers
+	PATH="$(abspath $(BIN)):$$PATH" && for sanitizer in address thread; do \
+	  cmake -S . -B build/sanitize-$$sanitizer -DSEQ2SEQ_KIT_EXTENSION=OFF -DSEQ2SEQ_KIT_TESTS=ON \
+	    -DSEQ2SEQ_KIT_SANITIZE=$$sanitizer && \
+	  cmake --build build/sanitize-$$sanitizer --parallel && \
+	  ctest --test-dir build/sanitize-$$sanitizer --output-on-failure || exit 1; \
+	done
 
 rebuild: $(VENV)/installed ## compile the extension again
 	@$(INSTALL)
