@@ -80,6 +80,9 @@ class Beam {
   /// One live slot as processors see it.
   HypothesisView view(int64_t slot) const;
 
+  /// The same as processors see it.
+  virtual HypothesisView processors_view(int64_t slot) const { return view(slot); }
+
   /// Tokens generated so far by every live hypothesis.
   int64_t length() const { return length_; }
   int64_t limit() const { return limit_; }
@@ -103,6 +106,9 @@ class Beam {
 
   /// The coverage penalty of the hypothesis that a candidate of this step makes, to be added to its score.
   double coverage_penalty(const Candidate& candidate) const { return coverage_.penalty(candidate.slot); }
+
+  /// The coverage of the live hypotheses starts anew.
+  void forget_attention() { coverage_.forget(); }
 
   /// The score of a live hypothesis as it is, coverage included.
   double score_so_far(int64_t slot) const;

@@ -33,6 +33,9 @@ class Coverage {
 
   void drop(std::span<const bool> gone);
 
+  /// All slots start anew.
+  void forget() { slots_.assign(slots_.size(), Slot{}); }
+
  private:
   struct Slot {
     std::vector<float> total;  // [positions]

@@ -3,6 +3,7 @@
 #include "core/methods/groups.h"
 #include "core/methods/samples.h"
 #include "core/semantics/ct2.h"
+#include "core/semantics/ct2_alternatives.h"
 #include "core/semantics/fairseq.h"
 #include "core/semantics/hf.h"
 #include "core/semantics/joey.h"
@@ -30,6 +31,7 @@ std::unique_ptr<Beam> make_beam(const SearchOptions& options, const SentenceInpu
     case Semantics::hf:
       return std::make_unique<HfBeam>(options, sentence);
     case Semantics::ct2:
+      if (options.alternatives) return std::make_unique<Ct2Alternatives>(options, sentence);
       return std::make_unique<Ct2Beam>(options, sentence);
     case Semantics::fairseq:
       return std::make_unique<FairseqBeam>(options, sentence);

@@ -46,7 +46,7 @@ void SentenceScores::process(const Beam& beam, const Processors& processors) {
     if (allowed == Allowed::all_but_eos) {
       for (const int64_t token : eos) scores.ban(token);
     }
-    const HypothesisView hypothesis = beam.view(slot);
+    const HypothesisView hypothesis = beam.processors_view(slot);
     for (const auto& processor : processors) processor->apply(hypothesis, scores);
   }
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import torch
 from support.ct2_model import BOS, EOS, TransformerDecoder, TransformerEncoder, read_model, read_vocabulary
 from torch import Tensor
 
-from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.decoding.options import Numerics, SearchOptions
+from seq2seq_kit.decoding.search import search
 from seq2seq_kit.interfaces import Batch, Memory
 from seq2seq_kit.testing.reference import ct2
 
@@ -112,6 +115,20 @@ def test_steps_are_the_forward_pass() -> None:
             assert torch.allclose(output.scores[:, 0], scores, atol=1e-5)
             assert output.attention is not None and whole.attention is not None
             assert torch.allclose(output.attention[:, 0], whole.attention[:, position], atol=1e-5)
+
+
+@pytest.mark.parametrize("numerics", ["reference", "fast"])
+def test_the_engine_gives_every_list(numerics: Numerics) -> None:
+    """All sentences of the same options in one batch."""
+    decoder = model()[1]
+    batches = itertools.groupby(read_cases("ct2_aren_decode.jsonl"), key=lambda case: case["options"])
+    for _, batch in batches:
+        cases = list(batch)
+        memory = encode([case["source"] for case in cases])
+        options = replace(options_of(cases[0]), numerics=numerics)
+        found = search(decoder.step, decoder.init_state(memory, len(cases)), options)
+        for hypotheses, case in zip(found, cases, strict=True):
+            assert_same(hypotheses, case)
 
 
 def test_the_reference_gives_every_list() -> None:

@@ -6,15 +6,16 @@ The float operations of a step, in order, each in float32: the processors on the
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
-from seq2seq_kit.decoding.inputs import SentenceInput, TokenSequence
+from seq2seq_kit.decoding.inputs import Automaton, SentenceInput, TokenSequence
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
 from seq2seq_kit.testing.reference import processors
@@ -173,8 +174,13 @@ def _finish(candidate: _Live, options: SearchOptions, sentence: SentenceInput, a
 
 def _coverage(tokens: list[int], attention: Scores) -> float:
     """The sum over the source of log(min(total attention, 1)), totals in float32; where it is 0 nothing is added."""
-    total = torch.stack([attention(tokens[:length]).float() for length in range(len(tokens))]).cumsum(0)[-1]
+    total = _sum([attention(tokens[:length]).float() for length in range(len(tokens))])  # [S']
     return sum(math.log(min(covered, 1.0)) for covered in total.tolist() if covered > 0)
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    """In float32, from the first to the last."""
+    return functools.reduce(torch.add, parts)
 
 
 def _alternatives(
@@ -195,7 +201,7 @@ def _alternatives(
         return [Hypothesis([*prefix], 0.0, 0.0, [0.0] * limit, "length")]
     left = limit - len(prefix) - 1
     greedy = replace(options, beam_size=1, n_best=1)
-    unprompted = replace(sentence, prefix=())
+    unprompted = _after_tokens(sentence, prefix)
     row = _row(score([*prefix]), [], options, unprompted, left + 1, options.eos_ids)
     found = []
     for first in _continuations([_Live([*prefix], [0.0] * len(prefix), 0.0)], [row])[: options.n_best]:
@@ -203,11 +209,31 @@ def _alternatives(
             found.append(Hypothesis(first.tokens, first.total, first.total, first.log_probs, "length"))
             continue
         after, shown = _after(first.tokens, score), attention and _after(first.tokens, attention)
-        for rest in _beam(after, greedy, unprompted, left, max(least - len(first.tokens), 0), shown):
+        for rest in _beam(
+            after, greedy, _after_tokens(sentence, first.tokens), left, max(least - len(first.tokens), 0), shown
+        ):
             parts = first.log_probs + rest.token_log_probs
-            total = torch.tensor(parts).cumsum(0)[-1].item()
+            total = _sum([torch.tensor(part) for part in parts]).item()
             found.append(Hypothesis(first.tokens + rest.tokens, first.total + rest.score, total, parts, rest.finish))
     return found
+
+
+def _after_tokens(sentence: SentenceInput, begun: Sequence[int]) -> SentenceInput:
+    """The sentence as one that begins after ``begun``: without prefix, its automaton where these tokens lead it."""
+    automaton, state = sentence.automaton, 0
+    if automaton is None:
+        return replace(sentence, prefix=())
+    for token in begun:
+        if token not in automaton.arcs[state]:
+            return replace(sentence, prefix=(), automaton=Automaton([{}]))
+        state = automaton.arcs[state][token]
+    swapped = {0: state, state: 0}
+    arcs = [
+        {token: swapped.get(to, to) for token, to in automaton.arcs[swapped.get(i, i)].items()}
+        for i in range(len(automaton.arcs))
+    ]
+    accepting = frozenset(swapped.get(i, i) for i in automaton.accepting)
+    return replace(sentence, prefix=(), automaton=Automaton(arcs, accepting))
 
 
 def _after(begun: list[int], function: Scores) -> Scores:
