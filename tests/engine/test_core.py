@@ -24,9 +24,9 @@ PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH",
 def test_native_tests_pass_under_sanitizers(sanitizer: str, target: str, tests: str, tmp_path: Path) -> None:
     settings = ["-DSEQ2SEQ_KIT_EXTENSION=OFF", "-DSEQ2SEQ_KIT_TESTS=ON", f"-DSEQ2SEQ_KIT_SANITIZE={sanitizer}"]
     for command in (
-        ["cmake", "-S", ROOT, "-B", tmp_path, *settings],
-        ["cmake", "--build", tmp_path, "--parallel", "2", "--target", target],
-        ["ctest", "--test-dir", tmp_path, "--output-on-failure", "-R", tests],
+        ["cmake", "-S", str(ROOT), "-B", str(tmp_path), *settings],
+        ["cmake", "--build", str(tmp_path), "--parallel", "2", "--target", target],
+        ["ctest", "--test-dir", str(tmp_path), "--output-on-failure", "-R", tests],
     ):
         done = subprocess.run(command, capture_output=True, text=True, timeout=900, env={**os.environ, "PATH": PATH})
         assert done.returncode == 0, done.stdout + done.stderr
