@@ -37,14 +37,23 @@ from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
-from seq2seq_kit.testing.reference.common import length_limit, ranking_score
-from seq2seq_kit.testing.reference.slots import START, Candidate, Live, Score, best_first, candidates, next_rows
+from seq2seq_kit.testing.reference.common import length_limit
+from seq2seq_kit.testing.reference.slots import PLAIN, START, Candidate, Live, Score, best_first, candidates, next_rows
 
 
 def search(
-    score: Score, options: SearchOptions, sentence: SentenceInput = SentenceInput(), *, kind: ScoreKind = "logits"
+    score: Score,
+    options: SearchOptions,
+    sentence: SentenceInput = PLAIN,
+    *,
+    kind: ScoreKind = "logits",
+    attention: Score | None = None,
 ) -> list[Hypothesis]:
-    """Search one sentence; see :func:`seq2seq_kit.testing.reference_search.reference_search`."""
+    """Search one sentence; see :func:`seq2seq_kit.testing.reference_search.reference_search`.
+
+    Args:
+        attention: gives the attention [S'] of the step that scores the token after a prefix, for ``coverage_penalty``.
+    """
     limit = length_limit(options, sentence)
     width = options.beam_size
     live = [START]
@@ -62,8 +71,9 @@ def search(
 
         for candidate in filter(ends, best[:width]):
             if len(finished) < width:
-                rank = ranking_score(options, sentence, candidate.total, length)
-                finished.append(candidate.finish(live, rank, forced=not options.eos_ids or length > limit))
+                finished.append(
+                    candidate.finish(live, options, sentence, attention, forced=not options.eos_ids or length > limit)
+                )
         live = [candidate.extend(live) for candidate in best if not ends(candidate)][:width]
     return best_first(finished)[: options.n_best]
 

@@ -21,14 +21,23 @@ from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
-from seq2seq_kit.testing.reference.common import length_limit, ranking_score
-from seq2seq_kit.testing.reference.slots import START, Live, Score, best_first, candidates, given, next_rows
+from seq2seq_kit.testing.reference.common import length_limit
+from seq2seq_kit.testing.reference.slots import PLAIN, START, Live, Score, best_first, candidates, given, next_rows
 
 
 def search(
-    score: Score, options: SearchOptions, sentence: SentenceInput = SentenceInput(), *, kind: ScoreKind = "logits"
+    score: Score,
+    options: SearchOptions,
+    sentence: SentenceInput = PLAIN,
+    *,
+    kind: ScoreKind = "logits",
+    attention: Score | None = None,
 ) -> list[Hypothesis]:
-    """Search one sentence; see :func:`seq2seq_kit.testing.reference_search.reference_search`."""
+    """Search one sentence; see :func:`seq2seq_kit.testing.reference_search.reference_search`.
+
+    Args:
+        attention: gives the attention [S'] of the step that scores the token after a prefix, for ``coverage_penalty``.
+    """
     limit = length_limit(options, sentence)
     live = [START]
     finished: list[Hypothesis] = []
@@ -40,8 +49,7 @@ def search(
         for candidate in candidates(live, rows)[:wanted]:
             is_eos = candidate.token in options.eos_ids
             if is_eos or length == limit:
-                rank = ranking_score(options, sentence, candidate.total, length)
-                finished.append(candidate.finish(live, rank, forced=not is_eos))
+                finished.append(candidate.finish(live, options, sentence, attention, forced=not is_eos))
             else:
                 continued.append(candidate.extend(live))
         live = continued

@@ -14,10 +14,14 @@ from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
 from seq2seq_kit.testing.reference import processors
-from seq2seq_kit.testing.reference.common import length_limit, log_probs
+from seq2seq_kit.testing.reference.common import length_limit, log_probs, ranking_score
 
 Score = Callable[[list[int]], Tensor]
-"""Gives the scores [V] of the next token after a prefix of generated tokens (BOS not included)."""
+"""Gives the scores [V] of the token after a prefix of generated tokens (BOS not included), or the attention [S'] of the
+step that scores it."""
+
+
+PLAIN = SentenceInput()
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,45 @@ class Candidate:
         before = live[self.slot]
         return Live([*before.tokens, self.token], [*before.log_probs, self.log_prob], self.total)
 
-    def finish(self, live: Sequence[Live], rank: float, *, forced: bool) -> Hypothesis:
-        """``forced``: the length limit ended it."""
+    def finish(
+        self,
+        live: Sequence[Live],
+        options: SearchOptions,
+        sentence: SentenceInput,
+        attention: Score | None,
+        *,
+        forced: bool,
+        uncounted: int = 0,
+    ) -> Hypothesis:
+        """``forced``: the length limit ended it. ``uncounted``: how much longer it is for its score."""
         ended = self.extend(live)
+        rank = ranking_score(options, sentence, ended.total, len(ended.tokens) + uncounted)
+        rank += coverage_penalty(options, ended.tokens, attention)
         return Hypothesis(ended.tokens, rank, ended.total, ended.log_probs, "length" if forced else "eos")
+
+
+def coverage_penalty(options: SearchOptions, tokens: Sequence[int], attention: Score | None) -> float:
+    """Of Wu et al. 2016 or of See et al. 2017: attention adds up in float32, the rest in float64.
+
+    Args:
+        attention: gives the attention [S'] of the step that scores the token after a prefix.
+    """
+    if attention is None or not options.coverage_penalty:
+        return 0.0
+    total, repeated = torch.zeros(()), 0.0
+    for step in range(len(tokens)):
+        now = attention([*tokens[:step]])
+        before = total.expand_as(now)  # [S']
+        for repeats in torch.minimum(now, before).tolist():
+            repeated += repeats
+        total = before + now
+    if options.coverage == "see":
+        return -options.coverage_penalty * repeated
+    covered = 0.0
+    for position in total.tolist():
+        if position > 0:  # padding never has any
+            covered += math.log(min(position, 1.0))
+    return options.coverage_penalty * covered
 
 
 def given(options: SearchOptions, sentence: SentenceInput) -> int:

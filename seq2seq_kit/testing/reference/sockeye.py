@@ -25,14 +25,23 @@ from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
-from seq2seq_kit.testing.reference.common import length_limit, ranking_score
-from seq2seq_kit.testing.reference.slots import START, Candidate, Live, Score, best_first, candidates, next_rows
+from seq2seq_kit.testing.reference.common import length_limit
+from seq2seq_kit.testing.reference.slots import PLAIN, START, Candidate, Live, Score, best_first, candidates, next_rows
 
 
 def search(
-    score: Score, options: SearchOptions, sentence: SentenceInput = SentenceInput(), *, kind: ScoreKind = "logits"
+    score: Score,
+    options: SearchOptions,
+    sentence: SentenceInput = PLAIN,
+    *,
+    kind: ScoreKind = "logits",
+    attention: Score | None = None,
 ) -> list[Hypothesis]:
-    """Search one sentence; see :func:`seq2seq_kit.testing.reference_search.reference_search`."""
+    """Search one sentence; see :func:`seq2seq_kit.testing.reference_search.reference_search`.
+
+    Args:
+        attention: gives the attention [S'] of the step that scores the token after a prefix, for ``coverage_penalty``.
+    """
     limit = length_limit(options, sentence)
     live = [START]
     finished: list[Hypothesis] = []
@@ -50,8 +59,9 @@ def search(
             if isinstance(rival, Hypothesis):
                 kept.append(rival)
             elif rival.token in options.eos_ids or (not options.eos_ids and length == limit):
-                rank = ranking_score(options, sentence, rival.total, length)
-                ended.append(rival.finish(live, rank, forced=not options.eos_ids or length > limit))
+                ended.append(
+                    rival.finish(live, options, sentence, attention, forced=not options.eos_ids or length > limit)
+                )
             else:
                 continued.append(rival.extend(live))
         finished = best_first(kept + ended)
