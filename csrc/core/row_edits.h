@@ -19,13 +19,18 @@ class RowEdits {
     for (const int64_t token : tokens_) places_[token] = 0;
     tokens_.clear();
     values_.clear();
-    closed_ = false;
+    closed_ = masked_ = false;
     shift_ = 0;
     if (static_cast<int64_t>(places_.size()) < vocab) places_.resize(vocab, 0);
   }
 
-  bool empty() const { return tokens_.empty() && !closed_; }
+  bool empty() const { return tokens_.empty() && !closed_ && !masked_; }
   bool closed() const { return closed_; }
+
+  /// Whether a token that is not edited keeps its score, shifted.
+  bool open(int64_t token) const {
+    return !closed_ && (!masked_ || (token < static_cast<int64_t>(mask_.size()) && mask_[token] != 0));
+  }
 
   /// What is added to the scores of tokens that are not edited.
   float shift() const { return shift_; }
@@ -57,6 +62,17 @@ class RowEdits {
     for (float& value : values_) value += by;
   }
 
+  /// Makes every token impossible that `allowed` [up to V] does not mark, until it is set again; at most once a row,
+  /// which `allowed` must outlive.
+  void mask(std::span<const uint8_t> allowed) {
+    mask_ = allowed;
+    masked_ = true;
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      const bool marked = tokens_[i] < static_cast<int64_t>(allowed.size()) && allowed[tokens_[i]] != 0;
+      if (!marked) values_[i] = kImpossible;
+    }
+  }
+
   /// Makes every token impossible, until it is set again.
   void close() {
     for (const int64_t token : tokens_) places_[token] = 0;
@@ -69,7 +85,8 @@ class RowEdits {
   std::vector<int32_t> places_;  // [V]: 1 + the token's place in tokens_, or 0
   std::vector<int64_t> tokens_;
   std::vector<float> values_;
-  bool closed_ = false;
+  std::span<const uint8_t> mask_;
+  bool closed_ = false, masked_ = false;
   float shift_ = 0;
 };
 

@@ -29,7 +29,7 @@ class ScoreRow {
   float get(int64_t token) const {
     if (token < 0 || token >= vocab_) return kImpossible;
     if (const float* edited = edits_->find(token)) return *edited;
-    return edits_->closed() ? kImpossible : norm_(raw_[token]) + edits_->shift();
+    return edits_->open(token) ? norm_(raw_[token]) + edits_->shift() : kImpossible;
   }
 
   /// The score before any edit.
@@ -52,6 +52,9 @@ class ScoreRow {
     edits_->close();
     for (size_t i = 0; i < tokens.size(); ++i) set(tokens[i], scores[i]);
   }
+
+  /// The same for many tokens: those that `allowed` [up to V] marks, at no cost for each. At most once a row.
+  void only_marked(std::span<const uint8_t> allowed) { edits_->mask(allowed); }
 
   /// All tokens but this one become impossible; it gets `score`.
   void force(int64_t token, float score) {

@@ -79,7 +79,7 @@ void SentenceScores::offer_row(int64_t slot, int64_t wanted) {
       if (!(sum + (norm(maxima[block]) + shift) > least(wanted))) continue;
       const int64_t end = std::min((block + 1) * kernels::kBlock, raw_.vocab);
       for (int64_t token = block * kernels::kBlock; token < end; ++token) {
-        if (edited && edits.find(token)) continue;
+        if (edited && (edits.find(token) || !edits.open(token))) continue;
         const float log_prob = norm(row[token]) + shift;
         const float total = sum + log_prob;
         if (total > least(wanted)) offer({total, log_prob, static_cast<int32_t>(slot), token}, wanted);
@@ -108,7 +108,9 @@ void SentenceScores::write(int64_t slot, float* out) const {
     std::fill(out, out + raw_.vocab, kImpossible);
   } else {
     const float* row = raw_row(slot);
-    for (int64_t token = 0; token < raw_.vocab; ++token) out[token] = norm(row[token]) + edits.shift();
+    for (int64_t token = 0; token < raw_.vocab; ++token) {
+      out[token] = edits.open(token) ? norm(row[token]) + edits.shift() : kImpossible;
+    }
   }
   for (size_t i = 0; i < edits.tokens().size(); ++i) out[edits.tokens()[i]] = edits.values()[i];
 }

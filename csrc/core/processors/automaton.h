@@ -1,5 +1,8 @@
 #pragma once
 
+#include <map>
+#include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "core/processors/processor.h"
@@ -9,25 +12,48 @@ namespace seq2seq_kit {
 /// Only what the sentence's automaton lets follow; EOS where the state is accepting.
 class FollowAutomaton : public Processor {
  public:
-  explicit FollowAutomaton(const SearchOptions& options) : options_(&options) {}
-
-  void apply(const HypothesisView& hypothesis, ScoreRow& scores) const override {
-    const auto& automaton = hypothesis.sentence.automaton;
-    if (!automaton) return;
-    std::vector<int64_t> tokens;
-    if (const int64_t state = hypothesis.automaton_state; state != Automaton::kLeft) {
-      for (const auto& [token, next] : automaton->arcs[state]) {
-        if (!options_->is_eos(token)) tokens.push_back(token);
-      }
-      if (automaton->accepting.contains(state)) {
-        tokens.insert(tokens.end(), options_->eos_ids.begin(), options_->eos_ids.end());
+  FollowAutomaton(const SearchOptions& options, std::span<const SentenceInput> sentences) : options_(&options) {
+    for (const SentenceInput& sentence : sentences) {
+      if (!sentence.automaton) continue;
+      for (const auto& arcs : sentence.automaton->arcs) {
+        const bool in_range = !arcs.empty() && arcs.begin()->first >= 0 && arcs.rbegin()->first < kMostTokens;
+        if (arcs.size() >= kMany && in_range) marks_.try_emplace(&arcs);
       }
     }
-    scores.only(tokens);
+    for (auto& [arcs, marks] : marks_) {
+      marks.resize(arcs->rbegin()->first + 1);
+      for (const auto& [token, next] : *arcs) marks[token] = options.is_eos(token) ? 0 : 1;
+    }
+  }
+
+  void apply(const HypothesisView& hypothesis, ScoreRow& scores) const override {
+    if (!hypothesis.sentence.automaton) return;
+    const Automaton& automaton = *hypothesis.sentence.automaton;
+    const int64_t state = hypothesis.automaton_state;
+    if (state == Automaton::kLeft) return scores.only({});
+
+    const std::span<const int64_t> ends =
+        automaton.accepting.contains(state) ? std::span(options_->eos_ids) : std::span<const int64_t>();
+    if (const auto many = marks_.find(&automaton.arcs[state]); many != marks_.end()) {
+      std::vector<float> end_scores;
+      for (const int64_t token : ends) end_scores.push_back(scores.get(token));
+      scores.only_marked(many->second);
+      for (size_t i = 0; i < ends.size(); ++i) scores.set(ends[i], end_scores[i]);
+    } else {
+      std::vector<int64_t> tokens(ends.begin(), ends.end());
+      for (const auto& [token, next] : automaton.arcs[state]) {
+        if (!options_->is_eos(token)) tokens.push_back(token);
+      }
+      scores.only(tokens);
+    }
   }
 
  private:
+  static constexpr size_t kMany = 128;             // arcs of a state: then its tokens are marked rather than listed
+  static constexpr int64_t kMostTokens = 1 << 24;  // marks take as much memory as their greatest token says
+
   const SearchOptions* options_;
+  std::unordered_map<const std::map<int64_t, int64_t>*, std::vector<uint8_t>> marks_;
 };
 
 }  // namespace seq2seq_kit

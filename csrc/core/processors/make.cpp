@@ -125,7 +125,7 @@ Processors make_processors(const SearchOptions& options, std::span<const Sentenc
     made.push_back(std::make_unique<BadWords>(options));
   }
   if (asked([](const SentenceInput& sentence) { return sentence.automaton != nullptr; })) {
-    made.push_back(std::make_unique<FollowAutomaton>(options));
+    made.push_back(std::make_unique<FollowAutomaton>(options, sentences));
   }
   if (options.forced_first >= 0) {
     made.push_back(std::make_unique<ForcedFirst>(options.forced_first, rules.forced_score));
