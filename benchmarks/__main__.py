@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.support import results
 from benchmarks.support.harness import Options
 
-QUESTIONS = ("decode_recurrent", "decode_translation", "decode_characters", "tatoeba", "multi30k")
+QUESTIONS = ("decode_recurrent", "decode_translation", "decode_characters", "search_overhead", "tatoeba", "multi30k")
 
 
 def main(argv: list[str] | None = None) -> int:
