@@ -48,7 +48,12 @@ def next_scores(
             return row(len(scores), {prefix[len(generated)]: 0.0})
         return scores if len(generated) == len(prefix) else torch.zeros_like(scores)
 
-    given = {"bos_id": len(scores), "eos_ids": (), "max_length": len(prefix) + 1, "numerics": "reference"} | options
+    given: dict[str, Any] = {
+        "bos_id": len(scores),
+        "eos_ids": (),
+        "max_length": len(prefix) + 1,
+        "numerics": "reference",
+    } | options
     found = find(by, script, SearchOptions(len(scores), len(scores), **given), sentence)
     return {each.tokens[len(prefix)]: each.token_log_probs[len(prefix)] for each in found}
 
