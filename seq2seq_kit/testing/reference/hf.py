@@ -151,6 +151,6 @@ def row(
 
 
 def _process(row: Tensor, tokens: list[int], limit: int, options: SearchOptions, sentence: SentenceInput) -> Tensor:
-    too_short = len(tokens) < max(options.min_length, len(sentence.prefix) + options.min_new_tokens)
-    barred = options.eos_ids if too_short else ()
+    least = max(options.min_length, options.min_new_tokens and len(sentence.prefix) + options.min_new_tokens)
+    barred = options.eos_ids if len(tokens) < least else ()
     return processors.apply(row, tokens, options, sentence, limit, barred=barred)
