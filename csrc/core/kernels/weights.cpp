@@ -19,6 +19,10 @@ namespace seq2seq_kit::kernels {
 
 void weights(const float* row, int64_t size, float max, int32_t* weights) { KERNEL(weights)(row, size, max, weights); }
 
+void distances(const float* row, int64_t size, float max, float centre, float steps, int32_t most, int32_t* distances) {
+  KERNEL(distances)(row, size, max, centre, steps, most, distances);
+}
+
 Mass weigh(const float* row, int64_t size, float max, const float* maxima, int64_t* sums) {
   return KERNEL(weigh)(row, size, max, maxima, sums);
 }

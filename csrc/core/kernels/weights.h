@@ -15,6 +15,10 @@ inline constexpr float kWeightless = 22.0f;
 /// exact in any order; a token that is 2^31 times less likely than the likeliest weighs nothing. `weights` [size].
 void weights(const float* row, int64_t size, float max, int32_t* weights);
 
+/// How far scores are from `centre`, in steps: |(max - x) - centre| * steps, rounded down, at most `most`. `distances`
+/// [size].
+void distances(const float* row, int64_t size, float max, float centre, float steps, int32_t most, int32_t* distances);
+
 /// Sums over a row.
 struct Mass {
   int64_t weight = 0;     // of the weights

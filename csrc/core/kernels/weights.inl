@@ -21,6 +21,17 @@ struct BlockSum {
   }
 };
 
+/// Sixteen numbers into memory, or the first `count` of them.
+template <typename Parts, typename Number>
+static inline __attribute__((always_inline)) void store(const Parts& parts, int64_t count, Number* to) {
+  static_assert(sizeof parts == kLanes * sizeof(Number));
+  if (count == kLanes) {
+    __builtin_memcpy(to, &parts, sizeof parts);
+  } else {
+    __builtin_memcpy(to, &parts, count * sizeof(Number));
+  }
+}
+
 static inline Vector scaled(Vector d) { return exp_of_negative(-d) * static_cast<float>(kOne); }
 
 static inline Ints rounded(Vector x) { return __builtin_convertvector(x + 0.5f, Ints); }
@@ -31,7 +42,26 @@ void weights(const float* row, int64_t size, float max, int32_t* weights) {
     const Lanes scores = count == kLanes ? load(row + i) : load(row + i, count, kNone);
     Ints parts[kParts];
     for (int64_t part = 0; part < kParts; ++part) parts[part] = rounded(scaled(max - scores.parts[part]));
-    __builtin_memcpy(weights + i, parts, count * sizeof(int32_t));
+    store(parts, count, weights + i);
+  }
+}
+
+static inline Vector far(Vector x, float max, float centre) {
+  const Vector d = (max - x) - centre;
+  return d < 0 ? -d : d;
+}
+
+void distances(const float* row, int64_t size, float max, float centre, float steps, int32_t most, int32_t* distances) {
+  const Vector last = Vector{} + static_cast<float>(most);
+  for (int64_t i = 0; i < size; i += kLanes) {
+    const int64_t count = size - i < kLanes ? size - i : kLanes;
+    const Lanes scores = count == kLanes ? load(row + i) : load(row + i, count, kNone);
+    Ints parts[kParts];
+    for (int64_t part = 0; part < kParts; ++part) {
+      const Vector steps_far = far(scores.parts[part], max, centre) * steps;
+      parts[part] = __builtin_convertvector(steps_far < last ? steps_far : last, Ints);
+    }
+    store(parts, count, distances + i);
   }
 }
 
@@ -66,12 +96,9 @@ void keep(float* row, int64_t size, float max, float centre, float radius, float
       for (int64_t i = start; i < end; i += kLanes) {
         const int64_t count = end - i < kLanes ? end - i : kLanes;
         Lanes scores = count == kLanes ? load(row + i) : load(row + i, count, kNone);
-        for (Vector& x : scores.parts) {
-          const Vector far = (max - x) - centre;
-          x = (far < 0 ? -far : far) <= radius ? x : Vector{} + kNone;
-        }
+        for (Vector& x : scores.parts) x = far(x, max, centre) <= radius ? x : Vector{} + kNone;
         most = greater(most, scores);
-        __builtin_memcpy(row + i, &scores, count * sizeof(float));
+        store(scores, count, row + i);
       }
     } else {  // all of the block lies too low
       for (int64_t i = start; i < end; ++i) row[i] = kNone;

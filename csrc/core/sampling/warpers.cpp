@@ -11,6 +11,8 @@
 namespace seq2seq_kit {
 namespace {
 
+constexpr int64_t kFew = 16;  // tokens looked at together, where most are passed over
+
 void keep(SampleRow& row, float centre, float radius) {
   kernels::keep(row.scores.data(), row.vocab(), row.max(), centre, radius, row.maxima.data());
 }
@@ -29,8 +31,14 @@ float kth_greatest(const SampleRow& row, int64_t k, std::vector<float>& values) 
   values.clear();
   for (int64_t start = 0, block = 0; start < row.vocab(); start += kernels::kBlock, ++block) {
     if (row.maxima[block] < least) continue;
-    for (const float score : row.scores.subspan(start, std::min(kernels::kBlock, row.vocab() - start))) {
-      if (score >= least) values.push_back(score);
+    for (int64_t i = start; i < std::min(start + kernels::kBlock, row.vocab()); i += kFew) {
+      const auto few = row.scores.subspan(i, std::min(kFew, row.vocab() - i));
+      bool any = false;
+      for (const float score : few) any |= score >= least;
+      if (!any) continue;
+      for (const float score : few) {
+        if (score >= least) values.push_back(score);
+      }
     }
   }
   return kth();
@@ -42,35 +50,45 @@ void keep_nearest(SampleRow& row, float centre, double share, SampleBuffers& buf
   constexpr int64_t kBins = 2048;
   constexpr float kBinsANat = 64;
   const float max = row.max();
-  const auto distance = [&](float score) { return std::fabs((max - score) - centre); };
-  const auto bin = [](float distance) { return static_cast<int64_t>(std::min(distance * kBinsANat, kBins - 1.0f)); };
-  const auto each = [&](auto&& visit) {  // (score, weight) of what weighs something
-    int32_t weights[kernels::kBlock];
+  int32_t weights[kernels::kBlock], bins[kernels::kBlock];
+  const auto each_block = [&](auto&& visit) {  // of those that weigh something: (scores, size), with `bins` filled
     for (int64_t start = 0, block = 0; start < row.vocab(); start += kernels::kBlock, ++block) {
       if (!(max - row.maxima[block] <= kernels::kWeightless)) continue;
       const int64_t size = std::min(kernels::kBlock, row.vocab() - start);
-      kernels::weights(row.scores.data() + start, size, max, weights);
-      for (int64_t i = 0; i < size; ++i) {
-        if (weights[i] > 0) visit(row.scores[start + i], weights[i]);
-      }
+      kernels::distances(&row.scores[start], size, max, centre, kBinsANat, kBins - 1, bins);
+      visit(&row.scores[start], size);
     }
   };
   int64_t total = 0;
   buffers.bins.assign(kBins, 0);
-  each([&](float score, int32_t weight) {
-    buffers.bins[bin(distance(score))] += weight;
-    total += weight;
+  each_block([&](const float* scores, int64_t size) {
+    kernels::weights(scores, size, max, weights);
+    for (int64_t i = 0; i < size; ++i) {
+      if (weights[i] > 0) buffers.bins[bins[i]] += weights[i];
+    }
   });
+  for (const int64_t bin : buffers.bins) total += bin;
 
   const double goal = share * static_cast<double>(total);
-  int64_t reached = 0, goal_bin = 0;
+  int64_t reached = 0;
+  int32_t goal_bin = 0;
   while (goal_bin < kBins - 1 &&
          (buffers.bins[goal_bin] == 0 || static_cast<double>(reached + buffers.bins[goal_bin]) < goal)) {
     reached += buffers.bins[goal_bin++];
   }
   buffers.nearest.clear();
-  each([&](float score, int32_t weight) {
-    if (bin(distance(score)) == goal_bin) buffers.nearest.emplace_back(distance(score), weight);
+  each_block([&](const float* scores, int64_t size) {
+    for (int64_t i = 0; i < size; i += kFew) {
+      const int64_t end = std::min(i + kFew, size);
+      bool any = false;
+      for (int64_t j = i; j < end; ++j) any |= bins[j] == goal_bin;
+      if (!any) continue;
+      kernels::weights(scores + i, end - i, max, weights);
+      for (int64_t j = i; j < end; ++j) {
+        if (bins[j] != goal_bin || weights[j - i] == 0) continue;
+        buffers.nearest.emplace_back(std::fabs((max - scores[j]) - centre), weights[j - i]);
+      }
+    }
   });
   std::sort(buffers.nearest.begin(), buffers.nearest.end());
   float radius = 0;
