@@ -38,6 +38,20 @@ def test_order_is_the_input_order_whatever_the_batch(pipeline: Pipeline) -> None
     assert [o.text for o in pipeline.translate(sources, batch_size=7)] == single
 
 
+def test_samples_do_not_depend_on_the_batch(pipeline: Pipeline) -> None:
+    """An example's samples are those of its place in the stream."""
+    sources = ["one two three", "four", "one two three", "five six", "seven ten"] * 5
+    options = pipeline.options(sampling="tokens", beam_size=2, n_best=2, temperature=3.0, seed=3)
+
+    def sample(**how: int) -> list[list[list[str]]]:
+        outputs = pipeline.generate((Example(source) for source in sources), options, **how)
+        return [[o.tokens for o in [output, *output.alternatives]] for output in outputs]
+
+    whole = sample(batch_size=64)
+    assert whole[0] != whole[2] != whole[5]  # the same source, other samples
+    assert sample(batch_size=1) == sample(batch_size=7, window=9) == whole
+
+
 def test_a_window_of_one_answers_line_by_line(pipeline: Pipeline) -> None:
     asked: list[str] = []
 

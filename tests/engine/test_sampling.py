@@ -200,10 +200,18 @@ def test_seeds() -> None:
     assert [tokens(-1), tokens(-1)] == [first, second] and first != second
 
 
-def test_other_semantics_say_that_they_do_not_sample() -> None:
-    options = SearchOptions(semantics="marian", sampling="tokens")
-    with pytest.raises(SearchError, match="'marian' does not"):
-        search(lambda *_: torch.zeros(1, 1, 5), options=options, batch_size=1)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"semantics": "marian", "sampling": "tokens"}, "sampling = 'tokens': .* 'marian' does not"),
+        ({"semantics": "ct2", "sampling": "beams"}, "sampling = 'beams': .* 'ct2' does not"),
+        ({"beam_size": 4, "groups": 2, "sampling": "beams"}, "sampling = 'beams' does not go together with .* groups"),
+        ({"alternatives": True, "sampling": "tokens"}, "'tokens' does not go together with .* alternatives"),
+    ],
+)
+def test_what_does_not_go_together(options: dict, message: str) -> None:
+    with pytest.raises(SearchError, match=message):
+        search(lambda *_: torch.zeros(1, 1, 5), options=SearchOptions(**options), batch_size=1)
 
 
 @pytest.mark.parametrize(
