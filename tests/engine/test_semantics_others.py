@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import blocking_options, search_options, sentence_inputs, table_steps
+from table_step import TableStep
+from torch import Tensor
 
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions, Semantics
 from seq2seq_kit.decoding.search import search
+from seq2seq_kit.interfaces import DecoderState, StepOutput
 from seq2seq_kit.testing.reference.common import length_limit
-from seq2seq_kit.testing.reference_search import reference_search
 
 SEMANTICS = ("fairseq", "opennmt", "marian", "sockeye", "joey")
+SEARCHES = {name: import_module(f"seq2seq_kit.testing.reference.{name}").search for name in SEMANTICS}
 STOPS = {"sockeye": ("default", "all", "first")}
+
+
+class Attending:
+    """A table step whose attention is a fraction of 1, for the coverage penalty."""
+
+    def __init__(self, step: TableStep) -> None:
+        self.step = step
+
+    def __call__(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
+        output = self.step(tokens, position, state)
+        assert output.attention is not None
+        return replace(output, attention=output.attention / 200)
+
+    def attention(self, sentence: int) -> Callable[[list[int]], Tensor]:
+        return lambda prefix: torch.tensor(self.step.attention(sentence, [*prefix, 0])[-1]) / 200
 
 
 @st.composite
@@ -29,6 +49,8 @@ def options_of(draw: st.DrawFn, semantics: Semantics, vocab: int) -> SearchOptio
         word_penalty=draw(st.sampled_from([0.0, 0.3, -1.0])),
         brevity_penalty=draw(st.sampled_from([0.0, 2.0])),
         brevity_ratio=draw(st.sampled_from([1.0, 0.7])),
+        coverage_penalty=draw(st.sampled_from([0.0, 0.0, 0.4])),
+        coverage=draw(st.sampled_from(["wu", "see"])),
         temperature=draw(st.sampled_from([1.0, 1.0, 0.5, 1.7])),
         stop=draw(st.sampled_from(STOPS.get(semantics, ("default",)))),
     )
@@ -39,15 +61,14 @@ def options_of(draw: st.DrawFn, semantics: Semantics, vocab: int) -> SearchOptio
 
 @st.composite
 def inputs_of(draw: st.DrawFn, options: SearchOptions, vocab: int, batch: int) -> list[SentenceInput]:
+    inputs = draw(st.lists(sentence_inputs(options, vocab), min_size=batch, max_size=batch))
     if draw(st.booleans()):
-        inputs = draw(st.lists(sentence_inputs(options, vocab), min_size=batch, max_size=batch))
-        if options.semantics in ("fairseq", "sockeye"):
-            return inputs
-        # The others count EOS among the tokens that are limited, in a prefix too.
-        limits = [length_limit(replace(options, max_new_tokens=0), each) for each in inputs]
-        return [replace(each, prefix=each.prefix[:limit]) for each, limit in zip(inputs, limits, strict=True)]
-    lengths = st.integers(0, 12)
-    return [SentenceInput(source_length=draw(lengths)) for _ in range(batch)]
+        return [replace(each, prefix=(), automaton=None, banned=()) for each in inputs]
+    if options.semantics in ("fairseq", "sockeye"):
+        return inputs
+    # The others count EOS among the tokens that are limited, in a prefix too.
+    limits = [length_limit(replace(options, max_new_tokens=0), each) for each in inputs]
+    return [replace(each, prefix=each.prefix[:limit]) for each, limit in zip(inputs, limits, strict=True)]
 
 
 @pytest.mark.parametrize("semantics", SEMANTICS)
@@ -60,9 +81,11 @@ def test_engine_equals_reference(semantics: Semantics, data: st.DataObject) -> N
     sentences = data.draw(inputs_of(options, vocab, batch))
     on_device = data.draw(st.booleans(), "select on device")
 
-    found = search(step, step.state(), options, sentences=sentences, _select_on_device=on_device)
+    attending = Attending(step)
+    found = search(attending, step.state(), options, sentences=sentences, _select_on_device=on_device)
     for b in range(batch):
-        assert found[b] == reference_search(step.scores(b), options, sentences[b], kind=step.kind)
+        score, attention = step.scores(b), attending.attention(b)
+        assert found[b] == SEARCHES[semantics](score, options, sentences[b], kind=step.kind, attention=attention)
 
 
 @pytest.mark.parametrize("semantics", SEMANTICS)
@@ -76,9 +99,10 @@ def test_a_batch_gives_what_its_sentences_give(semantics: Semantics, data: st.Da
     order = data.draw(st.permutations(range(batch)))
     shrink = data.draw(st.booleans(), "shrink")
 
-    together = search(step, step.state(order), options, sentences=[sentences[b] for b in order], _shrink=shrink)
+    attending = Attending(step)
+    together = search(attending, step.state(order), options, sentences=[sentences[b] for b in order], _shrink=shrink)
     for place, b in enumerate(order):
-        assert together[place] == search(step, step.state([b]), options, sentences=[sentences[b]])[0]
+        assert together[place] == search(attending, step.state([b]), options, sentences=[sentences[b]])[0]
 
 
 @pytest.mark.parametrize("semantics", SEMANTICS)
@@ -87,9 +111,9 @@ def test_a_batch_gives_what_its_sentences_give(semantics: Semantics, data: st.Da
 def test_scores_add_up_and_lengths_hold(semantics: Semantics, data: st.DataObject) -> None:
     step = data.draw(table_steps())
     options = data.draw(options_of(semantics, step.table.shape[2]))
-    inputs = [SentenceInput(source_length=9)] * len(step.table)
+    inputs = [SentenceInput(source_length=9, source=(0,) * 9)] * len(step.table)
     longest = options.max_length + (1 if semantics in ("fairseq", "sockeye") and options.eos_ids else 0)
-    for sentence in search(step, step.state(), options, sentences=inputs):
+    for sentence in search(Attending(step), step.state(), options, sentences=inputs):
         assert len(sentence) <= options.n_best
         for hypothesis in sentence:
             total = torch.zeros(())
