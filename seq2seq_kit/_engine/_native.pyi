@@ -87,7 +87,7 @@ class SearchOptions:
     def validate(self) -> None: ...
 
 # The fields of seq2seq_kit.decoding.hypothesis.Hypothesis.
-_Fields = tuple[list[int], float, float, list[float], Finish, Tensor | None]
+_Fields = tuple[list[int], float, float, list[float], Finish, list[list[tuple[int, float]]], list[int], Tensor | None]
 
 def search(
     step: Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor],

@@ -26,5 +26,10 @@ class Hypothesis:
     finish: Finish = "eos"
     """Why it ended: it wrote an end symbol; it reached the length limit; the caller's stop criterion said so; or the
     deadline passed, and it had not ended."""
+    top_tokens: list[list[tuple[int, float]]] = field(default_factory=list)
+    """For each token the likeliest ones of its step, with their log-probabilities in nats, likeliest first; empty unless
+    ``SearchOptions.top_tokens`` asks for them. They are those of this hypothesis' own past."""
+    unmet: list[int] = field(default_factory=list)
+    """The sentence's constraints that it does not meet, as indices into :attr:`SentenceInput.constraints`."""
     attention: Tensor | None = field(default=None, compare=False, repr=False)
     """``[len(tokens), S']``: where each token looked in the memory; None unless asked for and given by the decoder."""

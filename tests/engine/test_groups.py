@@ -1,4 +1,4 @@
-"""Diverse groups, sibling penalty and alternatives: the engine equals the slow search, and they do what they are for."""
+"""Diverse groups, sibling penalty and alternatives: as the slow search has them, and doing what they are for."""
 
 from __future__ import annotations
 

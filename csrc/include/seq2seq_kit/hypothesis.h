@@ -16,6 +16,12 @@ enum class Finish {
 
 std::string_view to_string(Finish finish);
 
+/// A token that might have come, and its log-probability.
+struct TopToken {
+  int64_t token;
+  float log_prob;
+};
+
 /// A finished hypothesis. Torch-free: `rows` says where in each step's output a caller finds what else it kept.
 struct Hypothesis {
   std::vector<int64_t> tokens;         // EOS included where it ended so
@@ -24,6 +30,8 @@ struct Hypothesis {
   float log_prob = 0;                  // the sum of token_log_probs, in float32 and in their order
   double score = 0;                    // what hypotheses are ranked by
   Finish finish = Finish::eos;
+  std::vector<int64_t> unmet;                     // the sentence's constraints that it does not meet, ascending
+  std::vector<std::vector<TopToken>> top_tokens;  // at each step the likeliest, where asked for
 };
 
 }  // namespace seq2seq_kit

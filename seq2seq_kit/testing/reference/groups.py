@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import ScoreKind
@@ -33,12 +33,14 @@ _Candidate = tuple[float, int, int, float, float]
 def search(
     score: Callable[[list[int]], Tensor],
     options: SearchOptions,
-    sentence: SentenceInput = SentenceInput(),
+    sentence: SentenceInput = SentenceInput(),  # noqa: B008
     *,
     kind: ScoreKind = "logits",
 ) -> list[Hypothesis]:
-    """Search one sentence with ``groups``, ``sibling_penalty`` or ``alternatives``; no early stop is needed, because one
-    changes nothing but time."""
+    """Search one sentence with ``groups``, ``sibling_penalty`` or ``alternatives``.
+
+    No early stop is needed, because one changes nothing but time.
+    """
     limit = length_limit(options, sentence)
     width = options.beam_size // options.groups
     groups = [[_Live([], [], 0.0)] for _ in range(options.groups)]
@@ -55,7 +57,7 @@ def search(
             for _, slot, token, log_prob, total in candidates:
                 tokens, log_probs = [*live[slot].tokens, token], [*live[slot].log_probs, log_prob]
                 if token in options.eos_ids or (not options.eos_ids and len(tokens) == limit):
-                    why = "eos" if token in options.eos_ids and len(tokens) <= limit else "length"
+                    why: Finish = "eos" if token in options.eos_ids and len(tokens) <= limit else "length"
                     rank = ranking_score(options, sentence, total, len(tokens))
                     finished[g].append(Hypothesis(tokens, rank, total, log_probs, why))
                     in_order.append(finished[g][-1])
