@@ -1,0 +1,40 @@
+"""What attention says of where an output comes from: alignments, and words copied in place of unknown ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from seq2seq_kit.errors import UserError
+
+
+def hard_alignment(attention: Tensor) -> list[int]:
+    """For each target token the source position of greatest attention [T, S']; among equals, the first."""
+    return [int(position) for position in attention.argmax(-1)]
+
+
+def replace_unknown(
+    tokens: Sequence[str],
+    unknown: str,
+    source: Sequence[str],
+    attention: Tensor,
+    dictionary: Mapping[str, str] | None = None,
+) -> list[str]:
+    """The tokens, each unknown one replaced by the source word of greatest attention (Luong et al. 2015).
+
+    Args:
+        tokens: [T] target words, ``unknown`` among them.
+        source: [S'] source words, one for each position that attention is over; beyond them (an end symbol) nothing is
+            copied.
+        attention: [T or more, S'].
+        dictionary: translations of source words, asked first (Jean et al. 2015).
+    """
+    if len(attention) < len(tokens):
+        raise UserError(f"there are {len(tokens)} tokens, but the attention of {len(attention)}")
+    replaced = list(tokens)
+    for i, position in enumerate(hard_alignment(attention[: len(tokens)])):
+        if tokens[i] == unknown and position < len(source):
+            word = source[position]
+            replaced[i] = (dictionary or {}).get(word, word)
+    return replaced

@@ -1,0 +1,70 @@
+"""Minimum-Bayes-risk selection: of several candidates, the one that the others agree with most.
+
+Kumar and Byrne (2004); with samples as candidates and as evidence at once, Eikema and Aziz (2020).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from seq2seq_kit.errors import UserError
+
+Utility = Callable[[str, str], float]
+"""``utility(candidate, other)``: how well the candidate would do if the other were the reference; higher is better."""
+
+Evidence = Literal["uniform", "probability"]
+
+
+def utility(name: str) -> Utility:
+    """``"chrf"`` or ``"bleu"``, sentence by sentence, by sacreBLEU (BLEU with smoothing and effective order)."""
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    scorers: dict[str, BLEU | CHRF] = {"chrf": CHRF(), "bleu": BLEU(effective_order=True)}
+    if name not in scorers:
+        raise UserError(f"there is no utility {name!r} (there is: {', '.join(scorers)})")
+    scorer = scorers[name]
+    return lambda candidate, other: float(scorer.sentence_score(candidate, [other]).score)
+
+
+def expected_utilities(
+    candidates: Sequence[str],
+    utility: Utility,
+    *,
+    log_probs: Sequence[float] | None = None,
+) -> list[float]:
+    """The mean utility of each candidate against all others; one candidate alone has 0.
+
+    Args:
+        candidates: texts, drawn from the model or an n-best list; one drawn twice counts twice.
+        log_probs: weigh the others by these probabilities (for an n-best list); None: evenly (for samples).
+    """
+    if log_probs is not None and len(log_probs) != len(candidates):
+        raise UserError(f"there are {len(candidates)} candidates, but {len(log_probs)} log-probabilities")
+    weights = [1.0] * len(candidates)
+    if log_probs:
+        greatest = max(log_probs)
+        weights = [math.exp(log_prob - greatest) for log_prob in log_probs]
+    known: dict[tuple[str, str], float] = {}
+    expected = []
+    for i, candidate in enumerate(candidates):
+        total = mass = 0.0
+        for j, other in enumerate(candidates):
+            if i == j:
+                continue
+            if (candidate, other) not in known:
+                known[candidate, other] = utility(candidate, other)
+            total += weights[j] * known[candidate, other]
+            mass += weights[j]
+        expected.append(total / mass if mass else 0.0)
+    return expected
+
+
+def select(candidates: Sequence[str], utility: Utility, *, log_probs: Sequence[float] | None = None) -> int:
+    """The index of the candidate of greatest expected utility; among equals, the first."""
+    if not candidates:
+        raise UserError("there is no candidate to select from")
+    expected = expected_utilities(candidates, utility, log_probs=log_probs)
+    return max(range(len(candidates)), key=lambda i: (expected[i], -i))
