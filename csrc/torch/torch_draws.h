@@ -13,9 +13,9 @@
 
 namespace seq2seq_kit {
 
-/// Draws by `multinomial`, once a step for the whole batch: over [B * K, V] for `sampling="tokens"`, over [B, K * V] for
-/// "beams". Its use of random numbers depends on this shape alone, so rows without a hypothesis take part, with weights
-/// that do not matter. A seed makes a generator of its own; else torch's default one is used.
+/// Draws by `multinomial`, once a step for the whole batch: over [B * K, V] for `sampling="tokens"`, over [B, K * V]
+/// for "beams". Its use of random numbers depends on this shape alone, so rows without a hypothesis take part, with
+/// weights that do not matter. A seed makes a generator of its own; else torch's default one is used.
 class TorchDraws {
  public:
   explicit TorchDraws(const SearchOptions& options);
@@ -23,7 +23,8 @@ class TorchDraws {
   /// A step of `batch` sentences of `vocab` tokens begins.
   void begin(int64_t batch, int64_t vocab);
 
-  /// Reads the processed scores of a beam, not in its prompt: sentence `b` of the batch, whose first row is `first_row`.
+  /// Reads the processed scores of a beam, not in its prompt: sentence `b` of the batch, whose first row is
+  /// `first_row`.
   void add(SentenceScores& scores, Beam& beam, int64_t b, int64_t first_row);
 
   /// Draws, and advances the beams that were added.

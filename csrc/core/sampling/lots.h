@@ -12,7 +12,7 @@
 namespace seq2seq_kit {
 
 /// The tokens of some slots, to be drawn in proportion to exp(score), by inverting the distribution function over slots
-/// and tokens in ascending order. Scores count as whole weights (`kernels::weight`), relative to the greatest of them,
+/// and tokens in ascending order. Scores count as whole weights (`kernels::weights`), relative to the greatest of them,
 /// so that what is drawn depends on nothing but the rows and the random bits. One at a time: the buffers are those of
 /// the sentence's scores.
 class Lots {

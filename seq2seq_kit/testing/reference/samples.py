@@ -31,12 +31,9 @@ def search(
     the lower number.
     """
     semantics = hf if options.semantics == "hf" else kit
-    prompt = list(sentence.prefix) if options.semantics == "hf" and not options.prefix_bias else []
+    prompt = list(sentence.prefix) if semantics is hf and not options.prefix_bias else []
     limit = length_limit(options, sentence)
-    if options.semantics == "hf":
-        longest = max(limit, len(prompt) + 1)
-    else:
-        longest = limit + 1 if options.eos_ids else limit
+    longest = max(limit, len(prompt) + 1) if semantics is hf else limit + bool(options.eos_ids)
 
     samples = []
     for sample in range(options.beam_size):
