@@ -74,7 +74,7 @@ def run(options: Options) -> results.Result:
             "near-ties": f"{len(tally['near_ties'])} of {total} sentences",
             "different": len(tally["different"]),
             "scores": f"within {TOLERANCE} of each other (greatest difference {tally['largest_gap']:.1e})",
-            "uses of each option": uses,
+            **uses,
             "minutes": round((time.perf_counter() - start) / 60, 1),
         },
         rows=rows,
