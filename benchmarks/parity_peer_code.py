@@ -62,7 +62,8 @@ def run(options: Options) -> results.Result:
         share = round(100 * tally["equal"].get(case, 0) / count, 2)
         rows.append(results.Row(case=case, system="kit", unit="% equal", samples=[share], median=share))
     uses = {
-        name: ", ".join(f"{use} {n}" for use, n in sorted(counts.items())) for name, counts in tally["uses"].items()
+        f"uses of each option, {name}": ", ".join(f"{use} {n}" for use, n in sorted(counts.items()))
+        for name, counts in tally["uses"].items()
     }
     return results.Result(
         name="parity_peer_code",
