@@ -120,7 +120,7 @@ def _lengths(drawn: Combination, rng: random.Random, words: list[int], eos: int)
 def _tokens(drawn: Combination, rng: random.Random, words: list[int], eos: int) -> None:
     """Options that force, forbid or favour tokens."""
     if rng.random() < 0.15:
-        ends = [eos, *rng.sample(words, rng.randint(1, 2))]
+        ends = [eos, *rng.sample(words, rng.randint(1, 4))]
         drawn.use("eos_token_id=[…]", ends, eos_ids=tuple(ends))
     if rng.random() < 0.15:
         drawn.use("forced_bos_token_id", token := rng.choice(words), forced_first=token)

@@ -15,6 +15,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 RowFault SentenceScores::read(const RawScores& raw, const Beam& beam) {
   raw_ = raw;
+  processors_ = nullptr;
   const auto slots = static_cast<int64_t>(beam.slots().size());
   rows_.clear();
   maxima_.resize(slots * kernels::block_count(raw.vocab));
@@ -37,18 +38,31 @@ RowFault SentenceScores::read(const RawScores& raw, const Beam& beam) {
 }
 
 void SentenceScores::process(const Beam& beam, const Processors& processors) {
-  const Allowed allowed = beam.allowed();
-  if (allowed == Allowed::all && processors.empty()) return;
-  const auto& eos = beam.options().eos_ids;
-  for (int64_t slot = 0; slot < slots(); ++slot) {
+  processors_ = &processors;
+  if (beam.allowed() == Allowed::all && processors.empty()) return;
+  for (int64_t slot = 0; slot < slots(); ++slot) process_row(beam, slot);
+}
+
+void SentenceScores::reprocess(const Beam& beam, const std::map<int64_t, float>& penalties, int64_t first,
+                               int64_t last) {
+  for (int64_t slot = first; slot < last; ++slot) {
+    edits_[slot].reset(raw_.vocab);
     ScoreRow scores = row(slot);
-    if (allowed == Allowed::only_eos) scores.only(eos);
-    if (allowed == Allowed::all_but_eos) {
-      for (const int64_t token : eos) scores.ban(token);
-    }
-    const HypothesisView hypothesis = beam.processors_view(slot);
-    for (const auto& processor : processors) processor->apply(hypothesis, scores);
+    for (const auto& [token, penalty] : penalties) scores.set(token, scores.get(token) - penalty);
+    if (processors_) process_row(beam, slot);
   }
+}
+
+void SentenceScores::process_row(const Beam& beam, int64_t slot) {
+  const Allowed allowed = beam.allowed();
+  const auto& eos = beam.options().eos_ids;
+  ScoreRow scores = row(slot);
+  if (allowed == Allowed::only_eos) scores.only(eos);
+  if (allowed == Allowed::all_but_eos) {
+    for (const int64_t token : eos) scores.ban(token);
+  }
+  const HypothesisView hypothesis = beam.processors_view(slot);
+  for (const auto& processor : *processors_) processor->apply(hypothesis, scores);
 }
 
 std::span<const Candidate> SentenceScores::best(int64_t wanted, int64_t first, int64_t last) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -42,6 +43,9 @@ class SentenceScores {
   /// Applies what the semantics bars, then `processors`, in order.
   void process(const Beam& beam, const Processors& processors);
 
+  /// Does so anew for the slots [first, last), after each token of `penalties` has lost its penalty.
+  void reprocess(const Beam& beam, const std::map<int64_t, float>& penalties, int64_t first, int64_t last);
+
   int64_t slots() const { return static_cast<int64_t>(rows_.size()); }
   int64_t vocab() const { return raw_.vocab; }
 
@@ -74,14 +78,16 @@ class SentenceScores {
   const float* raw_row(int64_t slot) const { return raw_.rows + slot * raw_.vocab; }
   float* block_maxima(int64_t slot);
 
+  void process_row(const Beam& beam, int64_t slot);
   void offer_row(int64_t slot, int64_t wanted);
   void offer(const Candidate& candidate, int64_t wanted);
   float least(int64_t wanted) const;
 
   RawScores raw_{};
-  std::vector<Row> rows_;        // [live slots]
-  std::vector<RowEdits> edits_;  // [live slots or more]
-  std::vector<float> maxima_;    // [live slots, blocks]
+  const Processors* processors_ = nullptr;  // of the rows as they are; null before they have been processed
+  std::vector<Row> rows_;                   // [live slots]
+  std::vector<RowEdits> edits_;             // [live slots or more]
+  std::vector<float> maxima_;               // [live slots, blocks]
   std::vector<Candidate> best_;
   SampleBuffers sample_buffers_;
 };

@@ -20,7 +20,7 @@ class HfBeam : public RankedBeam {
   bool done() const override;
   bool in_prompt() const override { return length() < prompt_; }
 
- private:
+ protected:
   int64_t prompt_;   // tokens of a forced prefix; a favoured one is none
   int64_t longest_;  // the tokens of a hypothesis at most, prefix and EOS counted
 };
