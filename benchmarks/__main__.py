@@ -13,7 +13,15 @@ from pathlib import Path
 from benchmarks.support import results
 from benchmarks.support.harness import Options
 
-QUESTIONS = ("decode_recurrent", "decode_translation", "decode_characters", "search_overhead", "tatoeba", "multi30k")
+QUESTIONS = (
+    "decode_recurrent",
+    "decode_translation",
+    "decode_characters",
+    "search_overhead",
+    "tatoeba",
+    "multi30k",
+    "parity_ct2",
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,15 +1,16 @@
 """Does ``semantics="ct2"`` find what CTranslate2's ``Translator`` finds, token for token and in its order?
 
 Random combinations of its options on tiny random models of four families, converted by its own converter (float32), and
-run as a Python step under our contract. Its kernels and torch's differ in the last bits of every sum: scores must agree
-within 1e-5 (of themselves where they are beyond 1: they are sums); where tokens differ and scores do not, the two met a
-tie that rounding decides, which is counted. Nothing else is exempt.
+run as a Python step under our contract. Its kernels and torch's differ in the last bits of every sum: scores and
+attention must agree within 1e-5 (of themselves where they are beyond 1: they are sums); where tokens differ and scores
+do not, the two met a tie that rounding decides, which is counted. Nothing else is exempt.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import subprocess
 import sys
@@ -27,8 +28,8 @@ from benchmarks.support.harness import ROOT, Options
 
 REQUIREMENTS = ["ctranslate2==4.8.5", "transformers==4.57.6"]
 COMBINATIONS, TOLERANCE, SEEDS, SENTENCES = 1000, 1e-5, range(3), 3
-Scored = list[tuple[list[str], float]]
-"""The tokens of a sentence's hypotheses, a prefix included, and their scores."""
+Scored = list[tuple[list[str], float, list[list[float]] | None]]
+"""The tokens of a sentence's hypotheses, a prefix included, their scores, and their attention where it is asked for."""
 
 
 @dataclass
@@ -42,14 +43,14 @@ class Tally:
     different: list[str] = field(default_factory=list)
     uses: Counter[str] = field(default_factory=Counter)  # of each option, in combinations
     lengths: Counter[int] = field(default_factory=Counter)  # of outputs
-    largest_gap: float = 0.0  # between scores of equal outputs
+    largest_gap: float = 0.0  # between scores of equal outputs, and their attention
 
 
 def run(options: Options) -> results.Result:
     """Compare in an environment where the peer is installed."""
     start = time.perf_counter()
     python = environment("ctranslate2", REQUIREMENTS, ours=True)
-    command = [python, "-m", "benchmarks.parity_ct2"]
+    command: list[str | Path] = [python, "-m", "benchmarks.parity_ct2"]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     tally: dict[str, Any] = json.loads(done.stdout)
     total = sum(tally["sentences"].values())
@@ -67,7 +68,7 @@ def run(options: Options) -> results.Result:
             "sentences": total,
             "near-ties": f"{len(tally['near_ties'])} of {total} sentences",
             "different": len(tally["different"]),
-            "scores": f"within {TOLERANCE} of each other (greatest difference {tally['largest_gap']:.1e})",
+            "scores, attention": f"within {TOLERANCE} (greatest difference {tally['largest_gap']:.1e})",
             "uses of each option, in combinations": _listed(tally["uses"]),
             "minutes": round((time.perf_counter() - start) / 60, 1),
         },
@@ -106,6 +107,8 @@ def compare(combinations: int, first: int, slow: bool) -> Tally:
         drawn = draw(rng, family, sources, common)
         theirs = _theirs(translator, drawn)
         ours = _slow(step, drawn) if slow else _ours(step, drawn)
+        if slow:  # which gives no attention
+            theirs = [[(tokens, score, None) for tokens, score, _ in sentence] for sentence in theirs]
         tally.combinations += 1
         tally.uses.update(drawn.uses)
         for sentence in range(SENTENCES):
@@ -116,11 +119,14 @@ def compare(combinations: int, first: int, slow: bool) -> Tally:
 
 def _tell(tally: Tally, case: str, ours: Scored, theirs: Scored, where: str) -> None:
     tally.sentences[case] += 1
+    tally.lengths.update(len(tokens) for tokens, *_ in theirs)
     gaps = [abs(a[1] - b[1]) / max(1, abs(b[1])) for a, b in zip(ours, theirs, strict=False)]
+    same_tokens = [tokens for tokens, *_ in ours] == [tokens for tokens, *_ in theirs]
+    if same_tokens:
+        gaps += [_attention_gap(a[2], b[2]) for a, b in zip(ours, theirs, strict=True)]
     gap = max(gaps, default=0.0)
     close = len(ours) == len(theirs) and gap <= TOLERANCE
-    tally.lengths.update(len(tokens) for tokens, _ in theirs)
-    if close and [tokens for tokens, _ in ours] == [tokens for tokens, _ in theirs]:
+    if close and same_tokens:
         tally.equal[case] += 1
         tally.largest_gap = max(tally.largest_gap, gap)
     else:
@@ -129,13 +135,22 @@ def _tell(tally: Tally, case: str, ours: Scored, theirs: Scored, where: str) -> 
         print("near-tie" if close else "DIFFERENT", found, file=sys.stderr, flush=True)
 
 
+def _attention_gap(ours: list[list[float]] | None, theirs: list[list[float]] | None) -> float:
+    """The greatest difference of [tokens, source] weights; ours may have padding behind."""
+    if ours is None or theirs is None:
+        return 0.0 if ours is theirs else math.inf
+    gaps = [abs(a - b) for row, other in zip(ours, theirs, strict=True) for a, b in zip(row, other, strict=False)]
+    return max(gaps, default=0.0)
+
+
 def _theirs(translator: Any, drawn: Any) -> list[Scored]:
     sources = [drawn.words(source) for source in drawn.sources]
     found = translator.translate_batch(sources, return_scores=True, **drawn.arguments)
-    lists = []
+    lists: list[Scored] = []
     for result in found:
-        listed = zip(result.hypotheses, result.scores, strict=True)
-        lists.append([(tokens, score) for tokens, score in listed if score > -1e8])  # below: no further candidate
+        attention = result.attention or [None] * len(result.scores)
+        listed = zip(result.hypotheses, result.scores, attention, strict=True)
+        lists.append([each for each in listed if each[1] > -1e8])  # below: no further candidate
         if "return_alternatives" in drawn.uses and lists[-1][0] == lists[-1][-1]:
             del lists[-1][1:]  # the prefix leaves no room for alternatives
     return lists
@@ -160,12 +175,13 @@ def _slow(step: Any, drawn: Any) -> list[Scored]:
 
 
 def _scored(hypotheses: list[Any], drawn: Any) -> Scored:
-    listed = []
+    listed: Scored = []
     for hypothesis in hypotheses:
         tokens = list(hypothesis.tokens)
         while tokens and tokens[-1] in drawn.options.eos_ids and "return_end_token" not in drawn.uses:
             tokens.pop()
-        listed.append((drawn.words(tokens), hypothesis.score))
+        attention = None if hypothesis.attention is None else hypothesis.attention[: len(tokens)].tolist()
+        listed.append((drawn.words(tokens), hypothesis.score, attention))
     return listed
 
 

@@ -173,4 +173,9 @@ class Step:
             with torch.inference_mode():
                 return self(torch.tensor([[last]]), torch.tensor([len(prefix)]), state)
 
-        return lambda prefix: step(tuple(prefix)).scores[0, 0], lambda prefix: step(tuple(prefix)).attention[0, 0]
+        def attention(prefix: list[int]) -> Tensor:
+            shown = step(tuple(prefix)).attention
+            assert shown is not None
+            return shown[0, 0]
+
+        return lambda prefix: step(tuple(prefix)).scores[0, 0], attention

@@ -115,7 +115,8 @@ def _scores(drawn: Combination, rng: random.Random) -> None:
     if rng.random() < 0.25:
         weight = rng.choice([0.1, 0.5])
         drawn.use("coverage_penalty", weight, coverage_penalty=weight)
-        drawn.arguments["return_attention"] = True  # greedy search crashes without
+    if drawn.options.coverage_penalty or rng.random() < 0.15:  # with that penalty, greedy search crashes without
+        drawn.use("return_attention", True, attention=True)
         drawn.arguments["max_batch_size"] = 1  # in a batch, a beam is given another sentence's attention at first
 
 
