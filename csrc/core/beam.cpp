@@ -112,6 +112,7 @@ std::vector<Hypothesis> Beam::best_so_far() const {
   std::vector<Hypothesis> best = hypotheses();
   if (length_ == 0) return best;
   for (size_t i = 0; i < slots_.size(); ++i) {  // best first
+    if (is_over(static_cast<int64_t>(i))) continue;
     if (static_cast<int64_t>(best.size()) >= options_->n_best) break;
     best.push_back(write_out(slots_[i].node, slots_[i].sum, score_so_far(static_cast<int64_t>(i)), Finish::deadline));
   }

@@ -110,6 +110,9 @@ class Beam {
   /// The coverage of the live hypotheses starts anew.
   void forget_attention() { coverage_.forget(); }
 
+  /// True for a live slot that only takes up a place: what it holds has ended before, and is never returned.
+  virtual bool is_over(int64_t /*slot*/) const { return false; }
+
   /// The score of a live hypothesis as it is, coverage included.
   double score_so_far(int64_t slot) const;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -92,3 +93,16 @@ def test_least_length(by: str) -> None:
     options = replace(OPTIONS, min_length=2, n_best=1)
     [found] = find(by, lambda _: row(3, {EOS: -0.1, A: -1.0, B: -1.5}), options)
     assert found.tokens == [A, A, EOS]
+
+
+def test_out_of_time_what_has_ended_is_not_given_twice(by: str) -> None:
+    if by == "reference":
+        pytest.skip("the reference search knows no time")
+    options = replace(OPTIONS, beam_size=3, n_best=3, max_seconds=0.01)
+
+    def script(prefix: list[int]) -> Tensor:
+        time.sleep(0.02)
+        return row(3, {A: -0.5, B: -1.0, EOS: -0.4})
+
+    found = find(by, script, options)
+    assert [(each.tokens, each.finish) for each in found] == [([EOS], "eos"), ([A], "deadline"), ([B], "deadline")]

@@ -14,7 +14,7 @@ void JoeyBeam::advance(std::span<const Candidate> candidates, int64_t first_row)
   for (size_t place = 0; place < candidates.size(); ++place) {
     const Candidate& candidate = candidates[place];
     const bool eos = options().is_eos(candidate.token);
-    const bool ended = has_ended(candidate.slot);
+    const bool ended = is_over(candidate.slot);
     if (eos || at_limit) {
       done_[place] = true;
       const Finish why = eos ? Finish::eos : Finish::length;
@@ -32,7 +32,7 @@ void JoeyBeam::advance(std::span<const Candidate> candidates, int64_t first_row)
 
 bool JoeyBeam::done() const { return std::find(done_.begin(), done_.end(), false) == done_.end(); }
 
-bool JoeyBeam::has_ended(int64_t slot) const {
+bool JoeyBeam::is_over(int64_t slot) const {
   const auto tokens = view(slot).generated();
   return std::any_of(tokens.begin(), tokens.end(), [&](int64_t token) { return options().is_eos(token); });
 }

@@ -17,7 +17,7 @@ class JoeyBeam : public RankedBeam {
   bool done() const override;
 
  private:
-  bool has_ended(int64_t slot) const;
+  bool is_over(int64_t slot) const override;
 
   std::vector<bool> done_;  // [K] places
 };
