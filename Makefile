@@ -16,7 +16,7 @@ requirements = sed -n 's/", "/" "/g; s/^$(1) = \[\(.*\)\]$$/\1/p' pyproject.toml
 INSTALL = PATH="$(abspath $(BIN)):$$PATH" $(PIP) install --quiet --no-build-isolation --editable ".[test]"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench sanitize rebuild clean
+.PHONY: help venv demo test lint bench sanitize docs rebuild clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -46,6 +46,9 @@ sanitize: $(VENV)/built ## run the core's native tests under the address, undefi
 	  cmake --build build/sanitize-$$sanitizer --parallel && \
 	  ctest --test-dir build/sanitize-$$sanitizer --output-on-failure || exit 1; \
 	done
+
+docs: $(VENV)/built ## write the pages of docs/ that are made from the code
+	$(BIN)/python build_tools/search_options_page.py
 
 rebuild: $(VENV)/installed ## compile the extension again
 	@$(INSTALL)
