@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
+from seq2seq_kit.errors import UserError
+
 if TYPE_CHECKING:
-    from seq2seq_kit.decoding.hypothesis import Hypothesis
+    from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
 
 ScoreKind = Literal["logits", "log_probs"]
 TensorDict = dict[str, Tensor]
@@ -352,6 +354,8 @@ class Task(ABC):
 
     source_spec: SourceSpec
     target_spec: TargetSpec
+    shared_vocabulary: bool = False
+    """An id means the same token in a source and in a target."""
 
     @abstractmethod
     def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Iterator[Example]:
@@ -372,6 +376,13 @@ class Task(ABC):
     @abstractmethod
     def decode(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
         """The task's output for one example from its n-best hypotheses (possibly none), best first."""
+
+    def decode_copying(
+        self, example: Example, hypotheses: Sequence[Hypothesis], dictionary: Mapping[str, str]
+    ) -> Output:
+        """As :meth:`decode`, with source words in the place of unknown ones, as the attention of each hypothesis says;
+        a word that ``dictionary`` has is replaced by its entry. For tasks that can."""
+        raise UserError(f"{type(self).__name__} cannot replace unknown words")
 
     @abstractmethod
     def metrics(self) -> dict[str, Metric]:
@@ -397,3 +408,6 @@ class Output:
     source_tokens: list[str] = field(default_factory=list)
     attention: Tensor | None = None  # [tokens + EOS, S']
     alternatives: list[Output] = field(default_factory=list)  # the other n-best, best first
+    finish: Finish = "eos"  # why it ended
+    top_tokens: list[list[tuple[str, float]]] = field(default_factory=list)  # each step's likeliest, in nats
+    unmet: list[int] = field(default_factory=list)  # which of the example's constraints it does not meet

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from seq2seq_kit.errors import UserError
+
+
+@runtime_checkable
+class WholeWords(Protocol):
+    """A tokenizer whose tokens are whole words, so that one can be copied from a source to a target."""
+
+    def split(self, text: str) -> list[str]:
+        """The words of a text, known or not: one for each id of ``encode``."""
+        ...
+
+    def words(self, ids: Sequence[int]) -> list[str]:
+        """The words of ids."""
+        ...
+
+    def join(self, words: Sequence[str]) -> str:
+        """The text of words."""
+        ...
 
 
 def hard_alignment(attention: Tensor) -> list[int]:

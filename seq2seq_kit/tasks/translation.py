@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +14,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.data.readers import Examples
+from seq2seq_kit.decoding.copying import WholeWords, replace_unknown
 from seq2seq_kit.decoding.hypothesis import Hypothesis
-from seq2seq_kit.errors import DataError
+from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.interfaces import (
     Batch,
     EncodedExample,
@@ -69,6 +70,7 @@ class Translation(Task):
 
     def __init__(self, config: TranslationConfig) -> None:
         self.config = config
+        self.shared_vocabulary = config.shared_tokenizer
         self.source_tokenizer: Tokenizer = build("tokenizer", config.source_tokenizer)
         self.target_tokenizer: Tokenizer = (
             self.source_tokenizer
@@ -122,21 +124,59 @@ class Translation(Task):
 
     def decode(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
         """The best hypothesis as text, the others as its alternatives; an empty text where there is none."""
+        return self._outputs(example, hypotheses, self.target_tokenizer.decode)
+
+    def decode_copying(
+        self, example: Example, hypotheses: Sequence[Hypothesis], dictionary: Mapping[str, str]
+    ) -> Output:
+        """As :meth:`decode`, source words in the place of unknown ones in the text; ``tokens`` shows what was written.
+
+        Raises:
+            UserError: the tokens are not whole words, or the decoder gives no attention over them.
+        """
+        texts = iter([self._copying(example, hypothesis, dictionary) for hypothesis in hypotheses])
+        return self._outputs(example, hypotheses, lambda ids: next(texts))
+
+    def _copying(self, example: Example, hypothesis: Hypothesis, dictionary: Mapping[str, str]) -> str:
+        source, target = self.source_tokenizer, self.target_tokenizer
+        if not (isinstance(source, WholeWords) and isinstance(target, WholeWords)):
+            raise UserError("unknown words can be replaced where both tokenizers have whole words for tokens ('word')")
+        if hypothesis.attention is None:
+            raise UserError("unknown words are replaced as attention says, and this run's decoder gives none")
+        words, [unknown] = target.words(self._without_eos(hypothesis.tokens)), target.words([self.target_spec.unk_id])
+        return target.join(
+            replace_unknown(words, unknown, source.split(example.source), hypothesis.attention, dictionary)
+        )
+
+    def _outputs(
+        self, example: Example, hypotheses: Sequence[Hypothesis], text: Callable[[Sequence[int]], str]
+    ) -> Output:
         [source] = self.source_tokenizer.encode([example.source])
         source_tokens = self.source_tokenizer.tokens([*source, self.source_tokenizer.eos_id])
-        outputs = [self._output(hypothesis, source_tokens) for hypothesis in hypotheses]
+        outputs = [self._output(hypothesis, source_tokens, text) for hypothesis in hypotheses]
         if not outputs:
             return Output("", float("-inf"), source_tokens=source_tokens)
         outputs[0].alternatives = outputs[1:]
         return outputs[0]
 
-    def _output(self, hypothesis: Hypothesis, source_tokens: list[str]) -> Output:
-        ids = hypothesis.tokens
-        if ids and ids[-1] == self.target_tokenizer.eos_id:
-            ids = ids[:-1]
+    def _without_eos(self, ids: list[int]) -> list[int]:
+        return ids[:-1] if ids and ids[-1] == self.target_tokenizer.eos_id else ids
+
+    def _output(self, hypothesis: Hypothesis, source_tokens: list[str], text: Callable[[Sequence[int]], str]) -> Output:
         tokenizer, h = self.target_tokenizer, hypothesis
+        ids = self._without_eos(h.tokens)
         return Output(
-            tokenizer.decode(ids), h.score, tokenizer.tokens(ids), h.token_log_probs, source_tokens, h.attention
+            text(ids),
+            h.score,
+            tokenizer.tokens(ids),
+            h.token_log_probs,
+            source_tokens,
+            h.attention,
+            finish=h.finish,
+            top_tokens=[
+                [(tokenizer.tokens([token])[0], log_prob) for token, log_prob in step] for step in h.top_tokens
+            ],
+            unmet=h.unmet,
         )
 
     def metrics(self) -> dict[str, Metric]:

@@ -57,3 +57,16 @@ class WordTokenizer(BackedTokenizer):
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Each word or mark, without its joiners."""
         return [token.replace(JOINER, "") for token in super().tokens(ids)]
+
+    def split(self, text: str) -> list[str]:
+        """The words and marks of ``text``, joiners and all, known or not: one for each id of ``encode``."""
+        backend = self._trained()
+        return [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(text))]
+
+    def words(self, ids: Sequence[int]) -> list[str]:
+        """The words and marks of ``ids``, joiners and all."""
+        return super().tokens(ids)
+
+    def join(self, words: Sequence[str]) -> str:
+        """The text of words and marks as :meth:`split` and :meth:`words` give them."""
+        return self._join(list(words))

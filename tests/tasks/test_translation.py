@@ -37,7 +37,8 @@ def task() -> Translation:
 def hypothesis(task: Translation, text: str, score: float = -0.5, columns: int = 5, eos: bool = True) -> Hypothesis:
     [ids] = task.target_tokenizer.encode([text])
     ids = [*ids, 2] if eos else ids
-    return Hypothesis(ids, score, score * len(ids), [score] * len(ids), torch.full((len(ids), columns), 1 / columns))
+    attention = torch.full((len(ids), columns), 1 / columns)
+    return Hypothesis(ids, score, score * len(ids), [score] * len(ids), attention=attention)
 
 
 def test_both_sides_end_with_eos(task: Translation) -> None:
