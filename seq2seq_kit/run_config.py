@@ -107,6 +107,8 @@ class RunConfig(Config):
     training: TrainingConfig
     search: SearchSection = SearchOptions()
     """The options of decoding, in validation and as the defaults of the run's verb."""
+    processors: list[component_field("processor")] = []  # type: ignore[valid-type]
+    """What changes the scores of a search, in this order, after the built-in options; for instance a plugin's."""
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
@@ -133,10 +135,24 @@ def make_config(values: dict[str, Any], overrides: list[str], where: str) -> Run
     return config
 
 
+class _Search(Config):
+    search: SearchSection
+
+
+def search_options(base: SearchOptions, overrides: list[str]) -> SearchOptions:
+    """``base`` with ``field=value`` overrides (values are YAML, as in the ``search:`` section)."""
+    values = dataclasses.asdict(base)
+    for override in overrides:
+        _override(values, override)
+    validated: _Search = validate(_Search, {"search": values}, "--set")
+    return validated.search
+
+
 def _override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set {override}: write key=value, for instance --set training.max_steps=100")
+        example = "training.max_steps=100" if "training" in values else "beam_size=5"
+        raise ConfigError(f"--set {override}: write key=value, for instance --set {example}")
     *sections, last = key.strip().split(".")
     for section in sections:
         inner = values.setdefault(section, {})

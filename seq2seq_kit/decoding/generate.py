@@ -2,21 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
+from seq2seq_kit.decoding.ensemble import Combination, Ensemble, Member
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
-from seq2seq_kit.decoding.search import search, with_seed
+from seq2seq_kit.decoding.search import Cancellation, search, with_seed
+from seq2seq_kit.decoding.text_inputs import sentence_inputs
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import EncodedExample, Example, Output, Task
+from seq2seq_kit.interfaces import EncodedExample, Example, Output, Processor, Task
 from seq2seq_kit.model import Model
 
 BATCHES_A_WINDOW = 16
 """Batches read ahead, so that sentences of like length can be decoded together."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A model and the task that it was trained for; with others of the same target vocabulary, an ensemble."""
+
+    model: Model
+    task: Task
+    weight: float = 1.0
+    """In an ensemble."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What decodes: one system, or several as an ensemble, in which the first makes the outputs."""
+
+    systems: Sequence[System]
+    options: SearchOptions
+    device: torch.device | str = "cpu"
+    combination: Combination = "linear"
+    processors: Sequence[Processor] = ()
+
+    @torch.inference_mode()
+    def batch(
+        self,
+        encoded: Sequence[Sequence[EncodedExample]],
+        sentences: Sequence[SentenceInput],
+        on_tokens: Callable[[int, list[int]], None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Encode one batch and search it: the n-best of each sentence. ``encoded``: for each system, its examples."""
+        members, memories = [], []
+        for system, own in zip(self.systems, encoded, strict=True):
+            batch = system.task.collate(own).to(self.device)
+            memory = system.model.encoder(batch)
+            decoder = system.model.decoder
+            members.append(Member(decoder.step, decoder.init_state(memory, len(batch)), system.weight))
+            memories.append(memory)
+        alone = members[0]
+        found = search(
+            alone.step if len(members) == 1 else Ensemble(members, self.combination),
+            alone.state if len(members) == 1 else None,
+            self.options,
+            sentences=sentences,
+            memory=memories[0],
+            processors=self.processors,
+            on_tokens=on_tokens,
+            cancellation=cancellation,
+        )
+        return [
+            [_without_padding(hypothesis, length) for hypothesis in hypotheses]
+            for hypotheses, length in zip(found, memories[0].mask.sum(1).tolist(), strict=True)
+        ]
 
 
 def generate(
@@ -29,27 +85,53 @@ def generate(
     batch_size: int = 32,
     window: int | None = None,
     progress: Callable[[int], None] | None = None,
+    weight: float = 1.0,
+    partners: Sequence[System] = (),
+    combination: Combination = "linear",
+    processors: Sequence[Processor] = (),
+    replace_unknown: Mapping[str, str] | None = None,
 ) -> Iterator[Output]:
     """Decode a stream of examples and yield one output each, in input order.
 
     Samples are those of an example's place in the stream: they do not depend on ``batch_size`` or ``window``.
 
     Args:
+        examples: what their ``extras`` may ask of the outputs: see :data:`seq2seq_kit.decoding.text_inputs.WISHES`.
         options: how to search; the special ids are the task's own.
         batch_size: sentences a batch.
         window: examples read before the first is answered (default ``16 * batch_size``; 1 answers line by line).
         progress: called with the number of examples just done.
+        weight: of ``model`` among its partners.
+        partners: further systems of an ensemble.
+        combination: how an ensemble's scores become one; see :class:`~seq2seq_kit.decoding.ensemble.Ensemble`.
+        processors: applied in order after the built-in options.
+        replace_unknown: write source words in the place of unknown ones, translated by this dictionary where it has
+            them; see :func:`seq2seq_kit.decoding.copying.replace_unknown`.
     """
-    options = with_seed(with_special_ids(options, task))
+    systems = [System(model, task, weight), *partners]
+    decoding = Decoding(systems, ready(options, task), device, combination, processors)
+    decode = task.decode
+    if replace_unknown is not None:
+        decode = partial(task.decode_copying, dictionary=replace_unknown)
+        decoding = replace(decoding, options=replace(decoding.options, attention=True))
     first = 0
-    was_training = model.training
-    model.eval()
+    was_training = [system.model.training for system in systems]
     try:
+        for system in systems:
+            system.model.eval()
         for chunk in _windows(examples, window or BATCHES_A_WINDOW * batch_size):
-            yield from _decode_window(model, task, chunk, first, options, device, batch_size, progress)
+            found = _decode_window(decoding, chunk, first, batch_size, progress)
+            yield from (decode(example, hypotheses) for example, hypotheses in zip(chunk, found, strict=True))
             first += len(chunk)
     finally:
-        model.train(was_training)
+        for system, training in zip(systems, was_training, strict=True):
+            system.model.train(training)
+
+
+def ready(options: SearchOptions, task: Task) -> SearchOptions:
+    """The options with the task's BOS, EOS and unknown word, and with a seed if they draw samples."""
+    spec = task.target_spec
+    return with_seed(replace(options, bos_id=spec.bos_id, eos_ids=(spec.eos_id,), unk_id=spec.unk_id))
 
 
 def _windows(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
@@ -69,56 +151,25 @@ def _windows(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
         yield window
 
 
-def with_special_ids(options: SearchOptions, task: Task) -> SearchOptions:
-    """The options with the task's BOS and EOS."""
-    return replace(options, bos_id=task.target_spec.bos_id, eos_ids=(task.target_spec.eos_id,))
-
-
 def _decode_window(
-    model: Model,
-    task: Task,
+    decoding: Decoding,
     examples: Sequence[Example],
     first: int,
-    options: SearchOptions,
-    device: torch.device | str,
     batch_size: int,
     progress: Callable[[int], None] | None,
-) -> list[Output]:
-    """The outputs of consecutive examples of the stream; ``first`` is the place of the first."""
-    encoded = task.encode(examples)
-    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].source))
-    outputs: dict[int, Output] = {}
+) -> list[list[Hypothesis]]:
+    """The n-best of consecutive examples of the stream; ``first`` is the place of the first."""
+    encoded = [system.task.encode(examples) for system in decoding.systems]
+    sentences = sentence_inputs(decoding.systems[0].task, examples, encoded[0], first)
+    order = sorted(range(len(examples)), key=lambda i: len(encoded[0][i].source))
+    found: dict[int, list[Hypothesis]] = {}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        keys = [first + i for i in chosen]
-        found = decode_batch(model, task, [encoded[i] for i in chosen], options, device, keys)
-        for i, hypotheses in zip(chosen, found, strict=True):
-            outputs[i] = task.decode(examples[i], hypotheses)
+        hypotheses = decoding.batch([[own[i] for i in chosen] for own in encoded], [sentences[i] for i in chosen])
+        found.update(zip(chosen, hypotheses, strict=True))
         if progress:
             progress(len(chosen))
-    return [outputs[i] for i in range(len(examples))]
-
-
-@torch.inference_mode()
-def decode_batch(
-    model: Model,
-    task: Task,
-    encoded: Sequence[EncodedExample],
-    options: SearchOptions,
-    device: torch.device | str,
-    keys: Sequence[int],
-) -> list[list[Hypothesis]]:
-    """Encode one batch and search it: the n-best of each sentence. ``keys``: who they are to the random generator."""
-    batch = task.collate(encoded).to(device)
-    memory = model.encoder(batch)
-    state = model.decoder.init_state(memory, len(batch))
-    lengths = batch.source_mask.sum(1).tolist()
-    sentences = [SentenceInput(source_length=length, key=key) for length, key in zip(lengths, keys, strict=True)]
-    found = search(model.decoder.step, state, options, sentences=sentences)
-    return [
-        [_without_padding(hypothesis, length) for hypothesis in hypotheses]
-        for hypotheses, length in zip(found, memory.mask.sum(1).tolist(), strict=True)
-    ]
+    return [found[i] for i in range(len(examples))]
 
 
 def _without_padding(hypothesis: Hypothesis, length: int) -> Hypothesis:

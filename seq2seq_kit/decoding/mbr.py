@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from dataclasses import replace
 
 from seq2seq_kit.errors import UserError
+from seq2seq_kit.interfaces import Output
 
 Utility = Callable[[str, str], float]
 """``utility(candidate, other)``: how well the candidate would do if the other were the reference; higher is better."""
-
-Evidence = Literal["uniform", "probability"]
 
 
 def utility(name: str) -> Utility:
@@ -68,3 +67,17 @@ def select(candidates: Sequence[str], utility: Utility, *, log_probs: Sequence[f
         raise UserError("there is no candidate to select from")
     expected = expected_utilities(candidates, utility, log_probs=log_probs)
     return max(range(len(candidates)), key=lambda i: (expected[i], -i))
+
+
+def reorder(output: Output, utility: Utility, n_best: int, *, evenly: bool) -> Output:
+    """The ``n_best`` of an output and its alternatives by expected utility, best first; scores stay the model's.
+
+    Args:
+        evenly: weigh all alike (samples); else by their probabilities (an n-best list).
+    """
+    candidates = [output, *output.alternatives]
+    log_probs = None if evenly else [sum(candidate.token_scores) for candidate in candidates]
+    expected = expected_utilities([candidate.text for candidate in candidates], utility, log_probs=log_probs)
+    order = sorted(range(len(candidates)), key=lambda i: -expected[i])[:n_best]
+    best, *others = (replace(candidates[i], alternatives=[]) for i in order)
+    return replace(best, alternatives=others)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,12 +10,20 @@ from typing import Any, Literal
 import torch
 
 from seq2seq_kit.checkpoint import load_run
-from seq2seq_kit.decoding.generate import generate
+from seq2seq_kit.decoding import mbr as minimum_bayes_risk
+from seq2seq_kit.decoding.ensemble import Combination
+from seq2seq_kit.decoding.generate import Decoding, System, generate, ready
+from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.decoding.score import TargetScore, score_batch
+from seq2seq_kit.decoding.score import rank as best_first
+from seq2seq_kit.decoding.search import Cancellation
+from seq2seq_kit.decoding.stream import stream
+from seq2seq_kit.decoding.text_inputs import sentence_inputs
 from seq2seq_kit.device import check_device
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import Example, Output
-from seq2seq_kit.registry import registry
+from seq2seq_kit.interfaces import Example, Output, Processor
+from seq2seq_kit.registry import build, registry
 
 
 def load(
@@ -40,7 +48,10 @@ def load(
 
 
 class Pipeline:
-    """A trained run that answers. Its task's verb is a method: ``pipeline.translate(sentences, beam_size=5)``."""
+    """A trained run that answers. Its task's verb is a method: ``pipeline.translate(sentences, beam_size=5)``.
+
+    :func:`~seq2seq_kit.decoding.run_ensemble.load_ensemble` gives it partners.
+    """
 
     def __init__(self, run: Path, device: torch.device, which: Literal["best", "last"] = "best") -> None:
         loaded = load_run(run, which, device)
@@ -50,6 +61,12 @@ class Pipeline:
         self.task = loaded.task
         self.model = loaded.model.eval()
         self.verb = registry().find("task", self.config.task.name).component.verb
+        self.processors: list[Processor] = [
+            build("processor", section, self.task.target_spec) for section in self.config.processors
+        ]
+        self.weight = 1.0
+        self.partners: list[System] = []
+        self.combination: Combination = "linear"
 
     def __getattr__(self, name: str) -> Callable[..., list[Output]]:
         verb = self.__dict__.get("verb")
@@ -58,16 +75,128 @@ class Pipeline:
         task = self.config.task.name if "config" in self.__dict__ else "unknown"
         raise AttributeError(f"this run's task is {task!r}: it has no {name!r}; call .{verb}(…)")
 
-    def __call__(self, sources: Iterable[str], *, batch_size: int = 32, **options: Any) -> list[Output]:
-        """One output for each source, in order. ``options`` are fields of :class:`SearchOptions` (``beam_size=1``)."""
+    def __call__(
+        self,
+        sources: Iterable[str],
+        *,
+        prefixes: Sequence[str] | None = None,
+        constraints: Sequence[Sequence[str | Sequence[str]]] | None = None,
+        banned: Sequence[Sequence[str]] | None = None,
+        choices: Sequence[Sequence[str]] | None = None,
+        mbr: str | None = None,
+        replace_unknown: Mapping[str, str] | None = None,
+        batch_size: int = 32,
+        **options: Any,
+    ) -> list[Output]:
+        """One output for each source, in order.
+
+        Args:
+            prefixes: what each output must start with.
+            constraints: for each source the phrases that must appear; a list of phrases: one of them must.
+            banned: for each source the phrases that must not appear.
+            choices: for each source the texts of which its output must be one.
+            mbr: see :meth:`generate`.
+            replace_unknown: see :meth:`generate`.
+            batch_size: sentences a batch.
+            options: fields of :class:`SearchOptions` (``beam_size=1``).
+        """
         if isinstance(sources, str):
             raise UserError("give a list of sentences, not one string: [sentence]")
-        examples = (Example(source) for source in sources)
-        return list(self.generate(examples, self.options(attention=True, **options), batch_size=batch_size))
+        wishes = {"prefix": prefixes, "constraints": constraints, "banned": banned, "choices": choices}
+        examples = [Example(source) for source in sources]
+        for name, values in wishes.items():
+            if values is None:
+                continue
+            if isinstance(values, str) or len(values) != len(examples):
+                raise UserError(f"there are {len(examples)} sentences: give {name} as a list with one entry for each")
+            for example, value in zip(examples, values, strict=True):
+                example.extras[name] = value
+        how: dict[str, Any] = {"mbr": mbr, "replace_unknown": replace_unknown, "batch_size": batch_size}
+        return list(self.generate(examples, self.options(attention=True, **options), **how))
 
-    def generate(self, examples: Iterable[Example], options: SearchOptions, **how: Any) -> Iterator[Output]:
-        """Decode a stream; see :func:`seq2seq_kit.decoding.generate.generate`."""
-        return generate(self.model, self.task, examples, options, device=self.device, **how)
+    def generate(
+        self, examples: Iterable[Example], options: SearchOptions, *, mbr: str | None = None, **how: Any
+    ) -> Iterator[Output]:
+        """Decode a stream.
+
+        Args:
+            mbr: ``"chrf"`` or ``"bleu"``: of all ``beam_size`` outputs of a sentence the ones of greatest expected
+                utility come first (minimum Bayes risk); samples weigh alike, those of a beam as their probabilities.
+            how: as for :func:`seq2seq_kit.decoding.generate.generate`.
+        """
+        n_best = options.n_best
+        utility = minimum_bayes_risk.utility(mbr) if mbr else None
+        if utility:
+            options = replace(options, n_best=options.beam_size)
+        outputs = generate(self.model, self.task, examples, options, device=self.device, **self.parts(), **how)
+        if utility is None:
+            return outputs
+        evenly = options.sampling != "off"
+        return (minimum_bayes_risk.reorder(output, utility, n_best, evenly=evenly) for output in outputs)
+
+    def parts(self) -> dict[str, Any]:
+        """What this pipeline adds to a decoding with its model, as :func:`generate` takes it."""
+        return {
+            "weight": self.weight,
+            "partners": self.partners,
+            "combination": self.combination,
+            "processors": self.processors,
+        }
+
+    def stream(
+        self,
+        source: str,
+        *,
+        prefix: str | None = None,
+        constraints: Sequence[str | Sequence[str]] | None = None,
+        banned: Sequence[str] | None = None,
+        choices: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Iterator[str]:
+        """The output of one source in pieces, each as soon as it is settled: none is taken back, and together they are
+        the text that :meth:`__call__` gives. Closing the iterator ends the search."""
+        wishes = {"prefix": prefix, "constraints": constraints, "banned": banned, "choices": choices}
+        return self.stream_example(Example(source, extras=wishes), self.options(**options))
+
+    def stream_example(self, example: Example, options: SearchOptions, place: int = 0) -> Iterator[str]:
+        """As :meth:`stream`; ``place``: the example's number in its stream of examples, for samples."""
+        systems = [System(self.model, self.task, self.weight), *self.partners]
+        decoding = Decoding(systems, ready(options, self.task), self.device, self.combination, self.processors)
+        encoded = [system.task.encode([example]) for system in systems]
+        sentences = sentence_inputs(self.task, [example], encoded[0], place)
+
+        def run(on_tokens: Callable[[int, list[int]], None], cancellation: Cancellation) -> list[list[Hypothesis]]:
+            return decoding.batch(encoded, sentences, on_tokens, cancellation)
+
+        return stream(self.task, example, run)
+
+    def score(self, pairs: Iterable[tuple[str, str]], *, batch_size: int = 32, **options: Any) -> list[TargetScore]:
+        """How likely this run finds the target of each (source, target), the end symbol counted.
+
+        Args:
+            batch_size: pairs a batch.
+            options: fields of :class:`SearchOptions`: by what scores are ranked, and the temperature.
+
+        Raises:
+            UserError: this is an ensemble.
+        """
+        if self.partners:
+            raise UserError("an ensemble does not score: score with one run at a time")
+        given = ready(self.options(**options), self.task)
+        encoded = self.task.encode([Example(source, target) for source, target in pairs])
+        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].target or []))
+        found: dict[int, TargetScore] = {}
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            batch = self.task.collate([encoded[i] for i in chosen]).to(self.device)
+            scores = score_batch(self.model, batch, [encoded[i].target or [] for i in chosen], given)
+            found.update(zip(chosen, scores, strict=True))
+        return [found[i] for i in range(len(encoded))]
+
+    def rank(self, source: str, candidates: Sequence[str], **options: Any) -> list[tuple[str, TargetScore]]:
+        """The candidate targets of one source with their scores, best first; see :meth:`score`."""
+        scores = self.score([(source, candidate) for candidate in candidates], **options)
+        return [(candidates[i], scores[i]) for i in best_first(scores)]
 
     def options(self, **changes: Any) -> SearchOptions:
         """The run's own search options with some of them changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -48,11 +49,16 @@ def evaluate(
     device: torch.device | str = "cpu",
     batch_size: int = 32,
     progress: Callable[[int], None] | None = None,
+    **how: Any,
 ) -> Evaluation:
-    """Decode ``examples`` and compare with their targets; those of one source are one example, several references."""
+    """Decode ``examples`` and compare with their targets; those of one source are one example, several references.
+
+    ``how``: as for :func:`~seq2seq_kit.decoding.generate.generate`.
+    """
     grouped = group_references(examples)
     start = time.perf_counter()
-    outputs = list(generate(model, task, grouped, options, device=device, batch_size=batch_size, progress=progress))
+    how |= {"device": device, "batch_size": batch_size, "progress": progress}
+    outputs = list(generate(model, task, grouped, options, **how))
     seconds = time.perf_counter() - start
     texts = [output.text for output in outputs]
     references = [example.references for example in grouped]

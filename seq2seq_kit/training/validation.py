@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
@@ -11,6 +12,7 @@ from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.evaluation.evaluate import evaluate
 from seq2seq_kit.interfaces import Criterion, Example, Task
 from seq2seq_kit.model import Model
+from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig, TrainingConfig
 from seq2seq_kit.training.corpus import Corpus, token_batches
 from seq2seq_kit.training.objective import objective
@@ -78,7 +80,9 @@ class Validator:
         if not self._sample:
             return {}
         options, device = self._config.search, self._device
-        result = evaluate(model, self._task, self._sample, options, device=device, progress=lambda _: tick())
+        processors = [build("processor", section, self._task.target_spec) for section in self._config.processors]
+        how: dict[str, Any] = {"processors": processors, "progress": lambda _: tick()}
+        result = evaluate(model, self._task, self._sample, options, device=device, **how)
         return result.metrics
 
 
