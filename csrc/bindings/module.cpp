@@ -25,7 +25,7 @@ namespace py = pybind11;
 namespace seq2seq_kit {
 namespace {
 
-/// (tokens, score, log_prob, token_log_probs, finish, attention): the fields of
+/// (tokens, score, log_prob, token_log_probs, finish, top_tokens, unmet, attention): the fields of
 /// `seq2seq_kit.decoding.hypothesis.Hypothesis`.
 py::list to_python(const SearchResult& result) {
   py::list sentences;
@@ -34,8 +34,14 @@ py::list to_python(const SearchResult& result) {
     for (size_t i = 0; i < result.hypotheses[b].size(); ++i) {
       const Hypothesis& h = result.hypotheses[b][i];
       const at::Tensor& attention = result.attention[b][i];
+      py::list top_tokens;
+      for (const auto& top : h.top_tokens) {
+        py::list likeliest;
+        for (const TopToken& each : top) likeliest.append(py::make_tuple(each.token, each.log_prob));
+        top_tokens.append(likeliest);
+      }
       best.append(py::make_tuple(h.tokens, h.score, h.log_prob, h.token_log_probs, std::string(to_string(h.finish)),
-                                 attention.defined() ? py::cast(attention) : py::none()));
+                                 top_tokens, h.unmet, attention.defined() ? py::cast(attention) : py::none()));
     }
     sentences.append(best);
   }

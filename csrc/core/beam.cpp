@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/constraints/phrases.h"
 #include "core/ranking.h"
 #include "core/sampling/draw_candidates.h"
 #include "core/sentence_scores.h"
@@ -23,6 +24,13 @@ void Beam::step(SentenceScores& scores, int64_t first_row) {
   advance(scores.best(wanted()), first_row);
 }
 
+void Beam::see_top_tokens(SentenceScores& scores) {
+  tops_.clear();
+  for (int64_t slot = 0; options_->top_tokens > 0 && slot < scores.slots(); ++slot) {
+    tops_.push_back(backpointers_.add_top(scores.best(options_->top_tokens, slot, slot + 1)));
+  }
+}
+
 HypothesisView Beam::view(int64_t slot) const {
   const int64_t width = length_ + 1;
   return {std::span(sequences_).subspan(slot * width, width), *sentence_, limit_, slots_[slot].state};
@@ -36,7 +44,8 @@ void Beam::begin(int64_t first_row) {
 }
 
 int64_t Beam::record(const Candidate& candidate) {
-  return backpointers_.add(candidate, first_row_ + candidate.slot, slots_[candidate.slot].node);
+  const int64_t top = tops_.empty() ? -1 : tops_[candidate.slot];
+  return backpointers_.add(candidate, first_row_ + candidate.slot, slots_[candidate.slot].node, top);
 }
 
 void Beam::keep(const Candidate& candidate, int64_t node) {
@@ -76,6 +85,7 @@ Hypothesis Beam::write_out(int64_t node, float sum, double score, Finish finish)
   hypothesis.log_prob = sum;
   hypothesis.score = score;
   hypothesis.finish = finish;
+  hypothesis.unmet = unmet_constraints(*sentence_, hypothesis.tokens);
   return hypothesis;
 }
 
@@ -111,10 +121,14 @@ double Beam::score_so_far(int64_t slot) const {
 std::vector<Hypothesis> Beam::best_so_far() const {
   std::vector<Hypothesis> best = hypotheses();
   if (length_ == 0) return best;
-  for (size_t i = 0; i < slots_.size(); ++i) {  // best first
+  std::vector<Hypothesis> live;
+  for (size_t i = 0; i < slots_.size(); ++i) {
     if (is_over(static_cast<int64_t>(i))) continue;
-    if (static_cast<int64_t>(best.size()) >= options_->n_best) break;
-    best.push_back(write_out(slots_[i].node, slots_[i].sum, score_so_far(static_cast<int64_t>(i)), Finish::deadline));
+    live.push_back(write_out(slots_[i].node, slots_[i].sum, score_so_far(static_cast<int64_t>(i)), Finish::deadline));
+  }
+  std::stable_sort(live.begin(), live.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+  for (Hypothesis& hypothesis : live) {
+    if (static_cast<int64_t>(best.size()) < options_->n_best) best.push_back(std::move(hypothesis));
   }
   return best;
 }

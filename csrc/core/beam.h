@@ -29,6 +29,9 @@ class Beam {
   /// The attention of the next step's rows, [live slots, positions]; given only where `coverage_penalty` asks for it.
   void see_attention(std::span<const float> attention, int64_t positions) { coverage_.see(attention, positions); }
 
+  /// Keeps the likeliest tokens of each live slot, where `top_tokens` asks for them.
+  void see_top_tokens(SentenceScores& scores);
+
   /// One time step: chooses among the continuations of the live slots. `first_row` is the row of this sentence's slot 0
   /// in the step's output. By default, the best `wanted()` candidates are taken.
   virtual void step(SentenceScores& scores, int64_t first_row);
@@ -127,6 +130,7 @@ class Beam {
   int64_t first_row_ = 0;
 
   Backpointers backpointers_;
+  std::vector<int64_t> tops_;  // [live slots] what `backpointers_` calls their likeliest tokens; empty: not asked for
   Coverage coverage_;
   std::vector<Slot> slots_, next_slots_;
   std::vector<int64_t> sequences_, next_sequences_;  // [slots, 1 + length]

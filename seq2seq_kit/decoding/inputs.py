@@ -13,11 +13,15 @@ Constraint = Sequence[TokenSequence]
 
 @dataclass(frozen=True)
 class Automaton:
-    """A finite-state constraint: only tokens with an arc may follow. State 0 is the start."""
+    """A finite-state constraint: only tokens with an arc may follow. State 0 is the start.
+
+    It reads the whole output, a forced prefix among it. Once a forced token leads out of it, nothing may follow.
+    :mod:`seq2seq_kit.decoding.constraints` makes some.
+    """
 
     arcs: Sequence[dict[int, int]]
     """For each state, the token ids that may come next and the states that they lead to. EOS is allowed where the state
-    is in ``accepting``, and needs no arc."""
+    is in ``accepting``, whether it has an arc or not."""
     accepting: frozenset[int] = frozenset()
     """The states in which a hypothesis may end."""
 
@@ -32,11 +36,18 @@ class SentenceInput:
     """The source's token ids in the target's vocabulary, for ``no_repeat_ngram_source`` and
     ``repetition_penalty_source``."""
     prefix: TokenSequence = ()
-    """What the output must start with (or is led to, with ``prefix_bias``); BOS is not part of it."""
+    """What the output must start with (or is led to, with ``prefix_bias``); BOS is not part of it.
+
+    A forced prefix is written whatever other options bar, each token with the log-probability that the step gives it
+    (``semantics="hf"`` and ``"ct2"`` give it instead, with 0). It may end with an end symbol, and is then the output.
+    One that is longer than the sentence's limit, goes on after an end symbol, or leaves the automaton is an error."""
     constraints: Sequence[Constraint] = ()
-    """Phrases that must appear (lexically constrained decoding, Post and Vilar 2018)."""
+    """What must appear (lexically constrained decoding, Post and Vilar 2018; Hu et al. 2019): of each constraint one of
+    its phrases, which have no end symbol; of one that is given again, one more, which may overlap the other. A
+    hypothesis ends only when it has met them all; where none can, those that meet most are returned, and say what is
+    :attr:`~seq2seq_kit.decoding.hypothesis.Hypothesis.unmet`. For ``semantics="kit"``."""
     banned: Sequence[TokenSequence] = ()
-    """Phrases that must not appear."""
+    """Phrases that must not appear (a lone end symbol is passed over)."""
     automaton: Automaton | None = None
     """A finite-state constraint."""
     key: int = 0

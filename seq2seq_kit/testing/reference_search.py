@@ -36,6 +36,8 @@ def reference_search(
     method: str = options.semantics
     if options.sampling == "tokens":
         method = "samples"
+    elif sentence.constraints:
+        method = "constraints"
     elif method == "kit" and (options.groups > 1 or options.sibling_penalty or options.alternatives):
         method = "groups"
     search = importlib.import_module(f"seq2seq_kit.testing.reference.{method}").search

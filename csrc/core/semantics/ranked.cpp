@@ -4,9 +4,11 @@
 
 namespace seq2seq_kit {
 
-std::vector<Hypothesis> RankedBeam::hypotheses() const {
+std::vector<Hypothesis> RankedBeam::hypotheses() const { return write_out_best(finished_); }
+
+std::vector<Hypothesis> RankedBeam::write_out_best(const std::vector<Finished>& best_first) const {
   std::vector<Hypothesis> best;
-  for (const Finished& finished : finished_) {
+  for (const Finished& finished : best_first) {
     if (static_cast<int64_t>(best.size()) == options().n_best) break;
     best.push_back(write_out(finished.node, finished.sum, finished.score, finished.finish));
   }
@@ -17,9 +19,9 @@ void RankedBeam::finish(const Candidate& candidate, double score, Finish why) {
   rank({score + coverage_penalty(candidate), candidate.score, record(candidate), why});
 }
 
-void RankedBeam::rank(const Finished& finished) {
+void RankedBeam::rank(const Finished& finished, std::vector<Finished>& best_first) {
   const auto better = [](const Finished& a, const Finished& b) { return a.score > b.score; };
-  finished_.insert(std::upper_bound(finished_.begin(), finished_.end(), finished, better), finished);
+  best_first.insert(std::upper_bound(best_first.begin(), best_first.end(), finished, better), finished);
 }
 
 Allowed RankedBeam::allowed_by_length(bool eos_at_limit) const {

@@ -21,10 +21,14 @@ class RankedBeam : public Beam {
   };
 
   /// Between `begin` and `end`: the candidate ends its hypothesis, with this score and the coverage penalty.
-  void finish(const Candidate& candidate, double score, Finish why);
+  virtual void finish(const Candidate& candidate, double score, Finish why);
 
   /// Puts a finished hypothesis in its place.
-  void rank(const Finished& finished);
+  void rank(const Finished& finished) { rank(finished, finished_); }
+  static void rank(const Finished& finished, std::vector<Finished>& best_first);
+
+  /// The first `n_best` of them.
+  std::vector<Hypothesis> write_out_best(const std::vector<Finished>& best_first) const;
 
   int64_t found() const { return static_cast<int64_t>(finished_.size()); }
 
