@@ -181,3 +181,25 @@ def test_french_comes_in_and_english_out(pipeline: Callable[[str], Pipeline], da
 def test_evaluate_reads_the_right_direction(trained: Callable[[str], Path], data: Path) -> None:
     done = s2s("evaluate", trained("french_english_lstm"), "--data", data / "dev.tsv", "--json")
     assert done.returncode == 0, done.stderr
+
+
+def test_constrained_search_gives_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    example = program("constrained_search.py")
+    printed = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
+    assert list(printed) == list(example.SENTENCES)
+    free, begun, with_phrases, without, one_of_two, impossible = printed.values()
+    assert begun.startswith("a big ") and not free.startswith("a big ")
+    assert "bird" in with_phrases and re.search("big|small", with_phrases)
+    assert "bird" in without and not re.search("cat|sings", without)
+    assert one_of_two.split(" (")[0] in ("the bird sleeps", "a cat sings")
+    assert impossible.endswith("not met") and "not met" not in free + begun + with_phrases + without + one_of_two
+
+
+def test_samples_processors_and_ensembles(capsys: pytest.CaptureFixture[str]) -> None:
+    program("sample_and_combine.py")
+    blocks = re.split(r"^(?=\w)", capsys.readouterr().out, flags=re.MULTILINE)[1:]
+    found = {lines[0]: [line.split()[1:] for line in lines[1:]] for lines in map(str.splitlines, blocks)}
+    assert list(map(len, found.values())) == [3, 2, 2, 2]
+    assert max(len("".join(words)) for words in found["in ten letters"]) <= 10
+    assert max(len("".join(words)) for words in found["freely"]) > 10
+    assert found["of both models"] != found["freely"]
