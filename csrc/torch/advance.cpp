@@ -1,11 +1,14 @@
 #include "torch/advance.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <bit>
 #include <limits>
 
+#include "core/normalisation.h"
+#include "core/parallel.h"
 #include "seq2seq_kit/errors.h"
 #include "torch/tensors.h"
 
@@ -24,6 +27,9 @@ at::Tensor ordered_bits(const at::Tensor& x) {
   const at::Tensor bits = x.view(at::kInt);
   return at::bitwise_xor(bits, at::bitwise_and(at::bitwise_right_shift(bits, 31), 0x7fffffff)).to(at::kLong);
 }
+
+/// Scores that are worth another thread: about 0.1 ms of scanning.
+constexpr int64_t kWorthAThread = 1 << 18;
 
 float from_ordered_bits(int32_t bits) { return std::bit_cast<float>(bits ^ ((bits >> 31) & 0x7fffffff)); }
 
@@ -60,7 +66,7 @@ std::vector<BadScores> Advance::operator()(const StepScores& step, const std::ve
   device_ = step.scores.device();
   if (options_->coverage_penalty > 0) see_attention(step.attention, beams);
   const bool plain =
-      options_->sampling == Sampling::off && processors_->empty() && custom_->empty() && !processes_logits() &&
+      options_->sampling == Sampling::off && processors_->empty() && custom_->empty() && !processes_logits(*options_) &&
       options_->temperature == 1 &&
       std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
   return plain && (on_device_ || !step.scores.is_cpu()) ? on_device(step, beams) : on_cpu(step, beams);
@@ -76,26 +82,29 @@ void Advance::see_attention(const at::Tensor& attention, const std::vector<Beam*
   }
 }
 
-bool Advance::processes_logits() const {
-  const bool greedy = options_->beam_size == 1 && options_->sampling == Sampling::off;
-  return options_->semantics == Semantics::ct2 ||
-         (options_->semantics == Semantics::hf && (greedy || options_->sampling == Sampling::tokens));
-}
-
 at::Tensor Advance::process(const at::Tensor& scores, const std::vector<Beam*>& beams) {
   at::Tensor edited = scores.clone();  // [B, K, V]
-  const int64_t width = scores.size(1), vocab = scores.size(2);
-  for (size_t b = 0; b < beams.size(); ++b) {
-    if (!beams[b]) continue;
-    const int64_t first = static_cast<int64_t>(b) * width * vocab;
-    const RowFault fault = scores_.read({scores.const_data_ptr<float>() + first, vocab, RowKind::as_is}, *beams[b]);
-    if (fault != RowFault::none) continue;  // it is found again where candidates are chosen
-    scores_.process(*beams[b], *processors_);
-    for (int64_t slot = 0; slot < scores_.slots(); ++slot) {
-      scores_.write(slot, edited.mutable_data_ptr<float>() + first + slot * vocab);
-    }
-  }
+  const int64_t sentence_size = scores.size(1) * scores.size(2), vocab = scores.size(2);
+  const float* data = scores.const_data_ptr<float>();
+  float* out = edited.mutable_data_ptr<float>();
+  for_each_sentence(scores, beams, at::get_num_threads(), [&](SentenceScores& rows, int64_t b) {
+    const RowFault fault = rows.read({data + b * sentence_size, vocab, RowKind::as_is}, *beams[b]);
+    if (fault != RowFault::none) return;  // it is found again where candidates are chosen
+    rows.process(*beams[b], *processors_);
+    for (int64_t slot = 0; slot < rows.slots(); ++slot) rows.write(slot, out + b * sentence_size + slot * vocab);
+  });
   return edited;
+}
+
+void Advance::for_each_sentence(const at::Tensor& scores, const std::vector<Beam*>& beams, int64_t threads,
+                                const SentenceWork& work) {
+  const int64_t blocks = std::max<int64_t>(std::min(threads, scores.numel() / kWorthAThread), 1);
+  if (static_cast<int64_t>(scores_.size()) < blocks) scores_.resize(blocks);
+  parallel_for(scores.size(0), blocks, [&](int64_t block, int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      if (beams[b]) work(scores_[block], b);
+    }
+  });
 }
 
 at::Tensor Advance::apply_custom(at::Tensor scores, const std::vector<Beam*>& beams) {
@@ -109,13 +118,11 @@ at::Tensor Advance::apply_custom(at::Tensor scores, const std::vector<Beam*>& be
 std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector<Beam*>& beams) {
   at::Tensor scores = step.scores.to(at::kCPU, at::kFloat).contiguous();  // [B, K, V]
   const int64_t width = scores.size(1), vocab = scores.size(2);
-  const bool logits_first = processes_logits();
+  const bool logits_first = processes_logits(*options_);
   const bool whole_rows = logits_first || !custom_->empty();  // processed before candidates are chosen
   if (logits_first) scores = apply_custom(process(scores, beams), beams);
 
-  // Where Hugging Face draws beams, the temperature comes last: see Lots.
-  const bool draws_beams = options_->semantics == Semantics::hf && options_->sampling == Sampling::beams;
-  auto temperature = draws_beams ? 1.0f : static_cast<float>(options_->temperature);
+  float temperature = row_temperature(*options_);
   const bool normalise = step.kind == ScoreKind::logits || logits_first || temperature != 1;
   RowKind kind = normalise ? RowKind::logits : RowKind::log_probs;
   if (normalise && (options_->numerics == Numerics::reference || (whole_rows && !logits_first))) {
@@ -132,21 +139,23 @@ std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector
   const bool draws = options_->sampling != Sampling::off && options_->rng == Rng::torch;
   if (draws) torch_draws_.begin(scores.size(0), vocab);
   const float* data = scores.const_data_ptr<float>();
+  std::vector<RowFault> faults(beams.size(), RowFault::none);
+  const auto advance = [&](SentenceScores& rows, int64_t b) {
+    const int64_t first_row = b * width;
+    Beam& beam = *beams[b];
+    faults[b] = rows.read({data + first_row * vocab, vocab, kind, temperature}, beam);
+    if (faults[b] != RowFault::none) return;
+    if (!whole_rows) rows.process(beam, *processors_);
+    if (draws && !beam.in_prompt()) {
+      torch_draws_.add(rows, beam, b, first_row);
+    } else {
+      beam.step(rows, first_row);
+    }
+  };
+  for_each_sentence(scores, beams, draws ? 1 : at::get_num_threads(), advance);  // draws are collected in order
   std::vector<BadScores> invalid;
   for (size_t b = 0; b < beams.size(); ++b) {
-    if (!beams[b]) continue;
-    const auto sentence = static_cast<int64_t>(b);
-    const RowFault fault = scores_.read({data + sentence * width * vocab, vocab, kind, temperature}, *beams[b]);
-    if (fault != RowFault::none) {
-      invalid.push_back({sentence, fault});
-      continue;
-    }
-    if (!whole_rows) scores_.process(*beams[b], *processors_);
-    if (draws && !beams[b]->in_prompt()) {
-      torch_draws_.add(scores_, *beams[b], sentence, sentence * width);
-    } else {
-      beams[b]->step(scores_, sentence * width);
-    }
+    if (faults[b] != RowFault::none) invalid.push_back({static_cast<int64_t>(b), faults[b]});
   }
   if (draws && invalid.empty()) torch_draws_.draw();
   return invalid;

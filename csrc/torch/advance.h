@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "core/beam.h"
@@ -42,8 +43,11 @@ class Advance {
   /// Shows the beams the attention [B, K, S'] that coverage is counted of.
   void see_attention(const at::Tensor& attention, const std::vector<Beam*>& beams) const;
 
-  /// Whether processors see logits, and what they bar loses its share of the probability.
-  bool processes_logits() const;
+  /// Calls `work` for every sentence of `scores` [B, K, V] that has a beam, on at most `threads` threads of ours, where
+  /// there is enough to do. Each has rows of its own, so the results do not depend on how many there are.
+  using SentenceWork = std::function<void(SentenceScores& rows, int64_t sentence)>;
+  void for_each_sentence(const at::Tensor& scores, const std::vector<Beam*>& beams, int64_t threads,
+                         const SentenceWork& work);
 
   /// A copy of `scores` [B, K, V] with the built-in processors' edits written into it.
   at::Tensor process(const at::Tensor& scores, const std::vector<Beam*>& beams);
@@ -56,8 +60,8 @@ class Advance {
   ScoreProcessors* custom_;
   std::vector<int64_t> eos_;  // ascending
   bool on_device_;
-  at::Device device_ = at::kCPU;  // of the step's scores
-  SentenceScores scores_;
+  at::Device device_ = at::kCPU;        // of the step's scores
+  std::vector<SentenceScores> scores_;  // one a thread
   TorchDraws torch_draws_;
 };
 
