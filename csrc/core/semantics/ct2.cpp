@@ -36,7 +36,7 @@ void Ct2Beam::favour(SentenceScores& scores) const {
     if (!follows_[slot]) continue;
     ScoreRow row = scores.row(slot);
     const double probability = std::exp(static_cast<double>(row.get(token)));
-    for (int64_t other = 0; other < scores.vocab(); ++other) row.set(other, row.get(other) + others);
+    row.shift(others);
     row.set(token, static_cast<float>(std::log((1 - bias) * probability + bias)));
   }
 }
