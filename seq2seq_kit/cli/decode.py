@@ -7,14 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seq2seq_kit.cli import search_flags as flags
+from seq2seq_kit.cli.examples import read_examples
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.registry import registry
 
 if TYPE_CHECKING:
+    from seq2seq_kit.decoding.options import SearchOptions
+    from seq2seq_kit.decoding.pipeline import Pipeline
     from seq2seq_kit.interfaces import Example, Output
 
 
@@ -38,43 +42,89 @@ def _command(verb: str) -> Callable[..., None]:
         run: Annotated[Path, typer.Argument(help="The run folder.")],
         file: Annotated[Path | None, typer.Argument(help="Input, one sentence a line; default: stdin.")] = None,
         output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
-        beam_size: Annotated[int | None, typer.Option(help="Hypotheses kept a sentence; 1 is greedy.")] = None,
+        beam_size: flags.BeamSize = None,
         n_best: Annotated[int | None, typer.Option(help="Hypotheses written a sentence: INDEX, SCORE, TEXT.")] = None,
-        length_penalty: Annotated[float | None, typer.Option(help="Exponent of the length in the score.")] = None,
-        min_length: Annotated[int | None, typer.Option(help="Fewest tokens of an output.")] = None,
-        max_length: Annotated[int | None, typer.Option(help="Most tokens of an output.")] = None,
+        length_penalty: flags.LengthPenalty = None,
+        min_length: flags.MinLength = None,
+        max_length: flags.MaxLength = None,
+        semantics: flags.Rules = None,
+        preset: flags.Preset = None,
+        sampling: flags.Sampling = None,
+        temperature: flags.Temperature = None,
+        top_k: flags.TopK = None,
+        top_p: flags.TopP = None,
+        seed: flags.Seed = None,
+        no_repeat_ngram: flags.NoRepeat = None,
+        repetition_penalty: flags.Repetition = None,
+        settings: flags.SetOption = None,
+        prefix: Annotated[str | None, typer.Option(help="What each output starts with.")] = None,
+        mbr: Annotated[str | None, typer.Option(help="Minimum Bayes risk among the --beam-size: chrf or bleu.")] = None,
+        replace_unknown: Annotated[bool, typer.Option(help="Copy source words in place of unknown ones.")] = False,
+        dictionary: Annotated[Path | None, typer.Option(help="With it: WORD TAB TRANSLATION lines.")] = None,
+        ensemble: flags.Partners = None,
+        weights: flags.Weights = None,
+        combination: flags.Combination = "linear",
+        stream: Annotated[bool, typer.Option("--stream", help="Write words as soon as they are settled.")] = False,
+        jsonl: Annotated[
+            bool,
+            typer.Option("--jsonl", help="Input is JSONL: source, and prefix, constraints, banned, choices."),
+        ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-        attention: Annotated[bool, typer.Option(help="With --json: the attention weights too.")] = False,
+        attention: Annotated[bool, typer.Option(help="With --json: the attention weights and alignment too.")] = False,
         on_error: Annotated[str, typer.Option(help="A bad line: 'stop', or 'skip' (empty output).")] = "stop",
         max_source_length: Annotated[int, typer.Option(help="Most characters of an input line.")] = 10_000,
-        batch_size: Annotated[int, typer.Option(help="Sentences a batch.", min=1)] = 32,
-        checkpoint: Annotated[str, typer.Option(help="'best' or 'last'.")] = "best",
-        device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
-        threads: Annotated[int | None, typer.Option(help="Threads of this process.")] = None,
+        batch_size: flags.BatchSize = 32,
+        checkpoint: flags.Checkpoint = "best",
+        device: flags.Device = "cpu",
+        threads: flags.Threads = None,
     ) -> None:
-        from seq2seq_kit.decoding.pipeline import load
-
-        one_of("--on-error", on_error, ("stop", "skip"))
-        one_of("--checkpoint", checkpoint, ("best", "last"))
-        pipeline = load(run, device=device, threads=threads, which=checkpoint)  # type: ignore[arg-type]
+        flags.one_of("--on-error", on_error, ("stop", "skip"))
+        if stream and (as_json or mbr or replace_unknown or (n_best or 1) > 1):
+            raise UserError(
+                "--stream writes one text as it comes: leave out --json, --n-best, --mbr, --replace-unknown"
+            )
+        if dictionary and not replace_unknown:
+            raise UserError("--dictionary says what unknown words are replaced by: give --replace-unknown too")
+        copied = _dictionary(dictionary) if replace_unknown else None
+        pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads)
         if pipeline.verb != verb:
             raise UserError(f"{run} is a run of the task {pipeline.config.task.name!r}: use s2s {pipeline.verb}")
-        given = {
-            "beam_size": beam_size,
-            "n_best": n_best,
-            "length_penalty": length_penalty,
-            "min_length": min_length,
-            "max_length": max_length,
-            "attention": attention or None,
-        }
-        options = pipeline.options(**{name: value for name, value in given.items() if value is not None})
+        options = flags.search_options(
+            pipeline,
+            preset,
+            settings,
+            beam_size=beam_size,
+            n_best=n_best,
+            length_penalty=length_penalty,
+            min_length=min_length,
+            max_length=max_length,
+            semantics=semantics,
+            sampling=sampling,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            no_repeat_ngram=no_repeat_ngram,
+            repetition_penalty=repetition_penalty,
+            attention=attention or None,
+        )
         interactive = file is None and sys.stdin.isatty()
         source = open_input(file)
-        lines = _examples(source, str(file or "stdin"), on_error, max_source_length)  # type: ignore[arg-type]
+        examples = read_examples(
+            source,
+            str(file or "stdin"),
+            as_json=jsonl,
+            skip=on_error == "skip",
+            max_length=max_source_length,
+            prefix=prefix,
+        )
         with source, open_output(output) as sink:
-            for index, answer in enumerate(
-                pipeline.generate(lines, options, batch_size=batch_size, window=1 if interactive else None)
-            ):
+            if stream:
+                _stream(pipeline, examples, options, sink)
+                return
+            how: dict[str, Any] = {"batch_size": batch_size, "window": 1 if interactive else None}
+            answers = pipeline.generate(examples, options, mbr=mbr, replace_unknown=copied, **how)
+            for index, answer in enumerate(answers):
                 sink.write(_json_line(answer) if as_json else _text_lines(answer, index, options.n_best))
                 if interactive:
                     sink.flush()
@@ -82,10 +132,27 @@ def _command(verb: str) -> Callable[..., None]:
     return command
 
 
-def one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a value that is not among those allowed."""
-    if value not in allowed:
-        raise UserError(f"{option} must be {' or '.join(allowed)}, got {value!r}")
+def _stream(pipeline: Pipeline, examples: Iterator[Example], options: SearchOptions, sink: IO[str]) -> None:
+    """Write the pieces of each output as they come."""
+    for place, example in enumerate(examples):
+        for piece in pipeline.stream_example(example, options, place):
+            sink.write(piece)
+            sink.flush()
+        sink.write("\n")
+
+
+def _dictionary(file: Path | None) -> dict[str, str]:
+    """The entries of a TSV file; none without a file."""
+    if file is None:
+        return {}
+    entries = {}
+    with open_input(file) as lines:
+        for number, raw in enumerate(lines, 1):
+            word, tab, translation = raw.decode("utf-8", "replace").rstrip("\r\n").partition("\t")
+            if not tab:
+                raise DataError(f"{file}, line {number}: must be WORD TAB TRANSLATION")
+            entries[word] = translation
+    return entries
 
 
 def open_input(file: Path | None) -> IO[bytes]:
@@ -108,26 +175,6 @@ def open_output(file: Path | None) -> Any:
         raise UserError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-def _examples(stream: IO[bytes], name: str, on_error: Literal["stop", "skip"], max_length: int) -> Iterator[Example]:
-    """One example a line. A bad line stops the stream, or becomes an empty source whose output is empty too."""
-    from seq2seq_kit.interfaces import Example
-
-    for number, raw in enumerate(stream, 1):
-        problem = None
-        try:
-            text = raw.decode("utf-8").rstrip("\r\n")
-            if len(text) > max_length:
-                problem = f"has {len(text):,} characters, more than the limit of {max_length:,} (--max-source-length)"
-        except UnicodeDecodeError as error:
-            problem = f"is not valid UTF-8 (byte {error.start})"
-        if problem:
-            if on_error == "stop":
-                raise DataError(f"{name}, line {number}: {problem}; --on-error skip leaves its output empty")
-            print(f"{name}, line {number}: {problem}; skipped", file=sys.stderr)
-            text = ""
-        yield Example(text, id=number)
-
-
 def _text_lines(output: Output, index: int, n_best: int) -> str:
     if n_best == 1:
         return output.text + "\n"
@@ -148,6 +195,15 @@ def as_dict(output: Output) -> dict[str, Any]:
         "source_tokens": output.source_tokens,
         "alternatives": [as_dict(alternative) for alternative in output.alternatives],
     }
+    if output.finish != "eos":
+        record["finish"] = output.finish
+    if output.top_tokens:
+        record["top_tokens"] = output.top_tokens
+    if output.unmet:
+        record["unmet"] = output.unmet
     if output.attention is not None:
+        from seq2seq_kit.decoding.copying import hard_alignment
+
         record["attention"] = [[round(w, 4) for w in row] for row in output.attention.tolist()]
+        record["alignment"] = hard_alignment(output.attention)
     return record

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2seq_kit.cli.decode import one_of
+from seq2seq_kit.cli import search_flags as flags
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,16 +25,21 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     data: Annotated[list[str], typer.Option(help="A data file; give it twice for parallel files (source, target).")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the outputs, one a line.")] = None,
-    beam_size: Annotated[int | None, typer.Option(help="Hypotheses kept a sentence; 1 is greedy.")] = None,
-    length_penalty: Annotated[float | None, typer.Option(help="Exponent of the length in the score.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Most tokens of an output.")] = None,
+    beam_size: flags.BeamSize = None,
+    length_penalty: flags.LengthPenalty = None,
+    max_length: flags.MaxLength = None,
+    preset: flags.Preset = None,
+    settings: flags.SetOption = None,
+    ensemble: flags.Partners = None,
+    weights: flags.Weights = None,
+    combination: flags.Combination = "linear",
     on_error: Annotated[str, typer.Option(help="A malformed line: 'stop' or 'skip'.")] = "stop",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     show: Annotated[int, typer.Option(help="How many outputs to show beside their references.", min=0)] = 5,
-    batch_size: Annotated[int, typer.Option(help="Sentences a batch.", min=1)] = 32,
-    checkpoint: Annotated[str, typer.Option(help="'best' or 'last'.")] = "best",
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
-    threads: Annotated[int | None, typer.Option(help="Threads of this process.")] = None,
+    batch_size: flags.BatchSize = 32,
+    checkpoint: flags.Checkpoint = "best",
+    device: flags.Device = "cpu",
+    threads: flags.Threads = None,
 ) -> None:
     """Decode a test set and score it. Several targets of one source are several references.
 
@@ -43,15 +48,13 @@ def evaluate(
     from rich.progress import Progress
 
     from seq2seq_kit.console import stderr
-    from seq2seq_kit.decoding.pipeline import load
     from seq2seq_kit.evaluation.evaluate import evaluate as score
     from seq2seq_kit.evaluation.evaluate import group_references
 
-    one_of("--on-error", on_error, ("stop", "skip"))
-    one_of("--checkpoint", checkpoint, ("best", "last"))
-    pipeline = load(run, device=device, threads=threads, which=checkpoint)  # type: ignore[arg-type]
-    given = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
-    options = pipeline.options(**{name: value for name, value in given.items() if value is not None})
+    flags.one_of("--on-error", on_error, ("stop", "skip"))
+    pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads)
+    named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
+    options = flags.search_options(pipeline, preset, settings, **named)
     examples = group_references(pipeline.task.read(data, on_error))  # type: ignore[arg-type]
     with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as progress:
         bar = progress.add_task("decoding", total=len(examples))
@@ -63,6 +66,7 @@ def evaluate(
             device=pipeline.device,
             batch_size=batch_size,
             progress=lambda n: progress.advance(bar, n),
+            **pipeline.parts(),
         )
     if output is not None:
         output.write_text("".join(o.text + "\n" for o in result.outputs), encoding="utf-8")

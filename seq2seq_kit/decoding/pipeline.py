@@ -180,16 +180,22 @@ class Pipeline:
         Raises:
             UserError: this is an ensemble.
         """
+        return self.score_with(list(pairs), self.options(**options), batch_size)
+
+    def score_with(
+        self, pairs: Sequence[tuple[str, str]], options: SearchOptions, batch_size: int = 32
+    ) -> list[TargetScore]:
+        """As :meth:`score`, with all options."""
         if self.partners:
             raise UserError("an ensemble does not score: score with one run at a time")
-        given = ready(self.options(**options), self.task)
+        options = ready(options, self.task)
         encoded = self.task.encode([Example(source, target) for source, target in pairs])
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].target or []))
         found: dict[int, TargetScore] = {}
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             batch = self.task.collate([encoded[i] for i in chosen]).to(self.device)
-            scores = score_batch(self.model, batch, [encoded[i].target or [] for i in chosen], given)
+            scores = score_batch(self.model, batch, [encoded[i].target or [] for i in chosen], options)
             found.update(zip(chosen, scores, strict=True))
         return [found[i] for i in range(len(encoded))]
 
