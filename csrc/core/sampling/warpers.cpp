@@ -13,9 +13,30 @@ namespace {
 
 constexpr int64_t kFew = 16;  // tokens looked at together, where most are passed over
 
-void keep(SampleRow& row, float centre, float radius) {
-  kernels::keep(row.scores.data(), row.vocab(), row.max(), centre, radius, row.maxima.data());
-}
+/// What a warper leaves, and where it works.
+struct Warper {
+  int64_t least;  // tokens that are always kept, the nearest
+  SampleBuffers& buffers;
+
+  /// Keeps the tokens whose d is no further from `centre` than `radius`.
+  void keep(SampleRow& row, float centre, float radius) const {
+    if (least > 1) radius = std::max(radius, nearest(row, centre, std::min(least, row.vocab())));
+    kernels::keep(row.scores.data(), row.vocab(), row.max(), centre, radius, row.maxima.data());
+  }
+
+  void keep_nearest(SampleRow& row, float centre, double share) const;
+
+ private:
+  /// How far the n-th nearest token is.
+  float nearest(const SampleRow& row, float centre, int64_t n) const {
+    const float max = row.max();
+    auto& distances = buffers.values;
+    distances.clear();
+    for (const float score : row.scores) distances.push_back(std::fabs((max - score) - centre));
+    std::nth_element(distances.begin(), distances.begin() + (n - 1), distances.end());
+    return distances[n - 1];
+  }
+};
 
 /// The k-th greatest score of a row; blocks that cannot hold it are passed over.
 float kth_greatest(const SampleRow& row, int64_t k, std::vector<float>& values) {
@@ -45,7 +66,7 @@ float kth_greatest(const SampleRow& row, int64_t k, std::vector<float>& values) 
 }
 
 /// Keeps those nearest to `centre` that together weigh at least `share` of all.
-void keep_nearest(SampleRow& row, float centre, double share, SampleBuffers& buffers) {
+void Warper::keep_nearest(SampleRow& row, float centre, double share) const {
   // Distances are counted in bins; only those of the bin in which the sum of weights reaches its goal are sorted.
   constexpr int64_t kBins = 2048;
   constexpr float kBinsANat = 64;
@@ -103,6 +124,8 @@ void keep_nearest(SampleRow& row, float centre, double share, SampleBuffers& buf
 }  // namespace
 
 void warp(const SearchOptions& options, SampleRow& row, int64_t* sums, SampleBuffers& buffers) {
+  const bool as_hf = options.semantics == Semantics::hf && options.sampling == Sampling::beams;
+  const Warper warper{as_hf ? 1 + static_cast<int64_t>(options.eos_ids.size()) : 1, buffers};
   const auto weigh = [&] { return kernels::weigh(row.scores.data(), row.vocab(), row.max(), row.maxima.data(), sums); };
   const auto log_total = [](const kernels::Mass& mass) {
     return std::log(static_cast<double>(mass.weight) / kernels::kOne);
@@ -111,14 +134,14 @@ void warp(const SearchOptions& options, SampleRow& row, int64_t* sums, SampleBuf
     return static_cast<double>(mass.surprisal) / static_cast<double>(mass.weight);
   };
   const auto keep_likelier = [&](double cutoff, const kernels::Mass& mass) {
-    keep(row, 0, std::max(0.0f, static_cast<float>(-std::log(cutoff) - log_total(mass))));
+    warper.keep(row, 0, std::max(0.0f, static_cast<float>(-std::log(cutoff) - log_total(mass))));
   };
   if (options.top_k > 0 && options.top_k < row.vocab()) {
-    keep(row, 0, row.max() - kth_greatest(row, options.top_k, buffers.values));
+    warper.keep(row, 0, row.max() - kth_greatest(row, options.top_k, buffers.values));
   }
-  if (options.top_p < 1) keep_nearest(row, 0, options.top_p, buffers);
-  if (options.min_p > 0) keep(row, 0, static_cast<float>(-std::log(options.min_p)));
-  if (options.typical_p < 1) keep_nearest(row, static_cast<float>(mean(weigh())), options.typical_p, buffers);
+  if (options.top_p < 1) warper.keep_nearest(row, 0, options.top_p);
+  if (options.min_p > 0) warper.keep(row, 0, static_cast<float>(-std::log(options.min_p)));
+  if (options.typical_p < 1) warper.keep_nearest(row, static_cast<float>(mean(weigh())), options.typical_p);
   if (options.epsilon > 0) keep_likelier(options.epsilon, weigh());
   if (options.eta > 0) {
     const kernels::Mass mass = weigh();

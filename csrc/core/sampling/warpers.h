@@ -23,7 +23,8 @@ struct SampleRow {
 
 /// Narrows a row, in which something is possible, by the options `top_k`, `top_p`, `min_p`, `typical_p`, `epsilon` and
 /// `eta`, in this order, which is Hugging Face's; each sees what those before it have left, renormalised, and leaves at
-/// least one token. The temperature has been applied before.
+/// least one token; where beams are drawn with `semantics="hf"`, one more than there are end symbols. The temperature
+/// has been applied before.
 ///
 /// All of them are written in terms of d = max - x, how much less likely a token is than the likeliest, in nats; of the
 /// weights w = 2^30 exp(-d), rounded to whole numbers; of W, their sum, and of T, the sum of 2^30 d exp(-d), rounded.

@@ -77,24 +77,28 @@ def masses(scores: Tensor) -> Masses:
 
 
 def warp(scores: Tensor, options: SearchOptions) -> Tensor:
-    """The scores [V], -inf where they are removed by top-k, top-p, min-p, typical, epsilon and eta, in this order."""
+    """The scores [V], -inf where they are removed by top-k, top-p, min-p, typical, epsilon and eta, in this order.
+
+    Each leaves a token; where Hugging Face draws beams, one more than there are end symbols.
+    """
     if scores.max() == -math.inf:
         return scores
+    least = 1 + len(options.eos_ids) if options.semantics == "hf" and options.sampling == "beams" else 1
     if options.top_k and options.top_k < len(scores):
         d = scores.max() - scores
-        scores = _keep(scores, 0.0, d.sort().values[options.top_k - 1].item())
+        scores = _keep(scores, 0.0, d.sort().values[options.top_k - 1].item(), least)
     if options.top_p < 1:
-        scores = _keep_nearest(scores, 0.0, options.top_p)
+        scores = _keep_nearest(scores, 0.0, options.top_p, least)
     if options.min_p:
-        scores = _keep(scores, 0.0, -math.log(options.min_p))
+        scores = _keep(scores, 0.0, -math.log(options.min_p), least)
     if options.typical_p < 1:
-        scores = _keep_nearest(scores, masses(scores).mean, options.typical_p)
+        scores = _keep_nearest(scores, masses(scores).mean, options.typical_p, least)
     if options.epsilon:
-        scores = _keep(scores, 0.0, max(0.0, -math.log(options.epsilon) - masses(scores).log_total))
+        scores = _keep(scores, 0.0, max(0.0, -math.log(options.epsilon) - masses(scores).log_total), least)
     if options.eta:
         m = masses(scores)
         cutoff = min(options.eta, math.sqrt(options.eta) * math.exp(-(m.mean + m.log_total)))
-        scores = _keep(scores, 0.0, max(0.0, -math.log(cutoff) - m.log_total))
+        scores = _keep(scores, 0.0, max(0.0, -math.log(cutoff) - m.log_total), least)
     return scores
 
 
@@ -102,18 +106,21 @@ def _distance(scores: Tensor, centre: float) -> Tensor:
     return ((scores.max() - scores) - torch.tensor(centre)).abs()  # float32
 
 
-def _keep(scores: Tensor, centre: float, radius: float) -> Tensor:
-    return torch.where(_distance(scores, centre) <= torch.tensor(radius), scores, -math.inf)
+def _keep(scores: Tensor, centre: float, radius: float, least: int) -> Tensor:
+    """Keep the tokens no further from ``centre`` than ``radius``, or the ``least`` nearest."""
+    distance = _distance(scores, centre)
+    enough = distance.sort().values[min(least, len(scores)) - 1] if least > 1 else torch.tensor(0.0)
+    return torch.where(distance <= torch.maximum(torch.tensor(radius), enough), scores, -math.inf)
 
 
-def _keep_nearest(scores: Tensor, centre: float, share: float) -> Tensor:
+def _keep_nearest(scores: Tensor, centre: float, share: float, least: int) -> Tensor:
     """Keep the tokens nearest to ``centre`` that together weigh at least ``share`` of all."""
     m = masses(scores)
     reached = 0
     for distance, weight in sorted(zip(_distance(scores, centre).tolist(), m.weights, strict=True)):
         reached += weight
         if weight and reached >= share * m.total:
-            return _keep(scores, centre, distance)
+            return _keep(scores, centre, distance, least)
     raise AssertionError("the whole weighs less than a part of it")
 
 
