@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pytest
 import torch
+from support.cli import s2s
 from torch import Tensor
 
 from seq2seq_kit.decoding.hypothesis import Hypothesis
@@ -45,7 +46,12 @@ def best(semantics: str, prefix: tuple[int, ...] = (), **options: Any) -> Hypoth
     return search(step, options=given, sentences=[SentenceInput(prefix=prefix)])[0][0]
 
 
-def test_code_runs_and_prints_what_stands_there() -> None:
+def test_code_runs_and_prints_what_stands_there(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "first").symlink_to(tiny_run)
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```\n", PAGE, re.DOTALL)
     assert len(blocks) == PAGE.count("```python") > 10
     names: dict[str, Any] = {}
@@ -54,6 +60,14 @@ def test_code_runs_and_prints_what_stands_there() -> None:
         with contextlib.redirect_stdout(out):
             exec(compile(code, "docs/decoding.md", "exec"), names)
         assert out.getvalue() == printed, code
+
+
+def test_commands_have_the_flags_that_are_shown() -> None:
+    for commands in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL):
+        for command in commands.splitlines():
+            verb = command.split()[1]
+            shown = set(re.findall(r"--[\w-]+", command))
+            assert shown <= set(re.findall(r"--[\w-]+", s2s(verb, "--help").stdout)), command
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
