@@ -19,8 +19,8 @@ static inline Lanes all(float x) {
 }
 
 static inline Lanes load(const float* from) {
-  Lanes lanes;
-  __builtin_memcpy(&lanes, from, sizeof lanes);
+  Lanes lanes;  // register by register: copied whole, it would go through memory
+  for (int64_t i = 0; i < kParts; ++i) __builtin_memcpy(&lanes.parts[i], from + i * kWidth, sizeof(Vector));
   return lanes;
 }
 

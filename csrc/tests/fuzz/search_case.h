@@ -82,7 +82,7 @@ inline void blocking(Bytes& bytes, SearchOptions& o, int64_t vocab) {
 }
 
 inline void sampling(Bytes& bytes, SearchOptions& o) {
-  const Sampling any[] = {Sampling::off, Sampling::off, Sampling::tokens, Sampling::beams};
+  const Sampling any[] = {Sampling::tokens, Sampling::beams};
   o.sampling = bytes.one_of(any);
   if (bytes.once_in(3)) o.temperature = bytes.between(1, 12) / 4.0;
   if (bytes.once_in(3)) o.top_k = bytes.between(0, 6);
@@ -94,16 +94,17 @@ inline void sampling(Bytes& bytes, SearchOptions& o) {
   o.seed = bytes.byte();
 }
 
+inline void constraints(Bytes& bytes, SentenceInput& sentence, int64_t vocab) {
+  sentence.constraints.resize(bytes.between(1, 3));
+  for (auto& each : sentence.constraints) each = phrases(bytes, vocab);
+}
+
 inline void sentence(Bytes& bytes, SentenceInput& sentence, int64_t vocab) {
   sentence.source = tokens(bytes, vocab, bytes.once_in(16) ? 0 : 1, 5);
   sentence.source_length = static_cast<int64_t>(sentence.source.size());
   sentence.key = bytes.byte();
   if (bytes.once_in(4)) sentence.prefix = tokens(bytes, vocab, 0, 4);
   if (bytes.once_in(6)) sentence.banned = phrases(bytes, vocab);
-  if (bytes.once_in(5)) {
-    sentence.constraints.resize(bytes.between(1, 3));
-    for (auto& each : sentence.constraints) each = phrases(bytes, vocab);
-  }
   if (bytes.once_in(6)) {
     Automaton automaton;
     automaton.arcs.resize(bytes.between(1, 4));
@@ -164,16 +165,33 @@ inline SearchCase read_search_case(Bytes bytes) {
   }
   o.unk_id = bytes.between(0, vocab - 1);
   search_case::lengths(bytes, o);
-  search_case::score(bytes, o);
   if (bytes.once_in(2)) search_case::blocking(bytes, o, vocab);
-  if (bytes.once_in(3)) search_case::sampling(bytes, o);
-  if (bytes.once_in(5)) {
-    o.groups = bytes.between(1, 3);
-    o.beam_size *= o.groups;
-    o.diversity_penalty = bytes.between(0, 8) / 4.0;
+  // Methods that do not go together.
+  switch (bytes.between(0, 9)) {
+    case 0:
+    case 1:
+      if (o.semantics != Semantics::kit) o.semantics = Semantics::hf;
+      search_case::sampling(bytes, o);
+      break;
+    case 2:
+      o.groups = bytes.between(1, 3);
+      o.beam_size *= o.groups;
+      o.diversity_penalty = bytes.between(0, 8) / 4.0;
+      break;
+    case 3:
+      o.sibling_penalty = bytes.between(0, 8) / 4.0;
+      break;
+    case 4:
+      o.alternatives = true;
+      break;
+    case 5:
+      o.semantics = Semantics::kit;
+      search_case::constraints(bytes, c.sentence, vocab);
+      break;
+    default:
+      if (bytes.once_in(4)) o.temperature = bytes.between(1, 12) / 4.0;
   }
-  if (bytes.once_in(6)) o.sibling_penalty = bytes.between(0, 8) / 4.0;
-  if (bytes.once_in(6)) o.alternatives = true;
+  search_case::score(bytes, o);
   if (bytes.once_in(6)) o.top_tokens = bytes.between(0, 4);
   search_case::sentence(bytes, c.sentence, vocab);
   c.table = search_case::table(bytes, vocab, c.sentence.source_length + 1);
