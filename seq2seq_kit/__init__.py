@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.decoding.hypothesis import Hypothesis
     from seq2seq_kit.decoding.options import SearchOptions
     from seq2seq_kit.decoding.pipeline import load
+    from seq2seq_kit.decoding.run_ensemble import load_ensemble
     from seq2seq_kit.decoding.search import search
     from seq2seq_kit.errors import ConfigError, DataError, PluginError, UserError
     from seq2seq_kit.hookspecs import hookimpl
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
         MemorySpec,
         Metric,
         Output,
+        Processor,
+        ProcessorOutput,
         SourceSpec,
         StepOutput,
         TargetSpec,
@@ -67,6 +70,8 @@ _LAZY = {
     "Metric": "seq2seq_kit.interfaces",
     "Output": "seq2seq_kit.interfaces",
     "PluginError": "seq2seq_kit.errors",
+    "Processor": "seq2seq_kit.interfaces",
+    "ProcessorOutput": "seq2seq_kit.interfaces",
     "Schedule": "seq2seq_kit.training.schedules",
     "SearchOptions": "seq2seq_kit.decoding.options",
     "SourceSpec": "seq2seq_kit.interfaces",
@@ -79,6 +84,7 @@ _LAZY = {
     "component_field": "seq2seq_kit.config",
     "hookimpl": "seq2seq_kit.hookspecs",
     "load": "seq2seq_kit.decoding.pipeline",
+    "load_ensemble": "seq2seq_kit.decoding.run_ensemble",
     "register": "seq2seq_kit.registry",
     "search": "seq2seq_kit.decoding.search",
 }
