@@ -156,20 +156,23 @@ def stop_rules(semantics: str) -> str:
 
 def heeded(field: str) -> list[str]:
     """The semantics under which one of the option's examples changes what a search returns."""
-    found = []
-    for semantics in get_args(Semantics):
-        for example, _ in EXAMPLES[field]:
-            given = {"semantics": semantics, **arguments(example)}
-            if given["semantics"] != semantics:
-                continue
-            without = {name: value for name, value in given.items() if name != field}
-            try:
-                if probe(given) != probe(without):
-                    found.append(semantics)
-                    break
-            except SearchError:  # the semantics refuses it
-                continue
-    return found
+    return [
+        each for each in get_args(Semantics) if any(_is_heeded(field, example, each) for example, _ in EXAMPLES[field])
+    ]
+
+
+def _is_heeded(field: str, example: str, semantics: str) -> bool:
+    given = {"semantics": semantics, **arguments(example)}
+    if given["semantics"] != semantics:
+        return False
+    try:
+        found = probe(given)
+    except SearchError:
+        return False
+    try:
+        return found != probe({name: value for name, value in given.items() if name != field})
+    except SearchError:  # the others make no sense without it
+        return True
 
 
 def arguments(example: str) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def test_every_option_is_told_with_an_example_that_does_something(page: str, mak
 
 def test_a_probe_tells_what_a_semantics_heeds(maker: ModuleType) -> None:
     assert maker.heeded("alternatives") == ["kit", "ct2"]
-    assert maker.probe({"diversity_penalty": 1.0}) == maker.probe({})  # nothing without groups
+    assert maker.heeded("groups") == ["kit", "hf"]
+    assert maker.probe({"top_k": 1}) == maker.probe({})  # nothing without sampling
 
 
 def test_what_is_cited_is_listed_and_what_is_listed_is_cited(page: str, maker: ModuleType) -> None:
