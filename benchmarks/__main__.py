@@ -21,6 +21,7 @@ QUESTIONS = (
     "tatoeba",
     "multi30k",
     "parity_ct2",
+    "parity_hf",
 )
 
 

@@ -133,7 +133,8 @@ def _tokens(drawn: Combination, rng: random.Random, words: list[int], eos: int) 
         biases = {phrase: rng.choice([-3.0, -0.7, 0.8, 2.5]) for phrase in _phrases(rng, words, 12)}
         drawn.use("sequence_bias", biases, sequence_bias=tuple(biases.items()))
     if rng.random() < 0.15:
-        drawn.use("suppress_tokens", tokens := rng.sample(words, 5), suppress=tuple(tokens))
+        others = [word for word in words if word != drawn.options.forced_first]  # which would leave nothing
+        drawn.use("suppress_tokens", tokens := rng.sample(others, 5), suppress=tuple(tokens))
     if rng.random() < 0.15:
         drawn.use("begin_suppress_tokens", tokens := [*rng.sample(words, 5), eos], suppress_at_start=tuple(tokens))
     if rng.random() < 0.15 and "decoder_input_ids" not in drawn.uses:

@@ -13,8 +13,9 @@ and lengths are used here):
 - At the limit nothing is made to end: the live hypotheses of the groups that have not ended are finished as they are.
 - The finished hypotheses of all groups are ranked together.
 
-Where we differ from Hugging Face: there a group that has ended goes on choosing padding, for which later groups pay;
-and a sequence's bias is added before the diversity penalty is subtracted, not after.
+Where we differ from Hugging Face: there a group that has ended goes on choosing padding, for which later groups pay; a
+sequence's bias is added before the diversity penalty is subtracted, not after; and of several end symbols the first is
+written in place of whichever one was found.
 """
 
 from __future__ import annotations
