@@ -70,6 +70,15 @@ def test_commands_have_the_flags_that_are_shown() -> None:
             assert shown <= set(re.findall(r"--[\w-]+", s2s(verb, "--help").stdout)), command
 
 
+def test_what_is_cited_is_listed() -> None:
+    citation = r"[A-Z][\w ]+ (?:et al\.|and [A-Z]\w+) \d{4}"
+    text, _, listed = PAGE.partition("## References")
+    cited = set(re.findall(citation, re.sub(r"\s+", " ", text)))
+    listed_before = (DOCS / "search-options.md").read_text(encoding="utf-8").partition("## References")[2]
+    own, other = (set(re.findall(rf"^- ({citation})", part, re.MULTILINE)) for part in (listed, listed_before))
+    assert own <= cited <= own | other, cited ^ own
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for file, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", page.read_text(encoding="utf-8")):
