@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from table_step import TableStep
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import search
+from seq2seq_kit.errors import SearchError
 from seq2seq_kit.testing.reference_search import reference_search
 
 
@@ -92,3 +94,19 @@ def test_alternatives_differ_at_the_position_after_the_prefix() -> None:
         assert len({h.tokens[2] for h in sentence}) == 5
         after = [h.token_log_probs[2] for h in sentence]
         assert after == sorted(after, reverse=True)
+
+
+REFUSED = [
+    ({"groups": 2, "beam_size": 4, "semantics": "fairseq"}, "groups: semantics 'kit' and 'hf' know it, 'fairseq'"),
+    ({"sibling_penalty": 0.5, "semantics": "ct2"}, "sibling_penalty: semantics 'kit' and 'fairseq' know it"),
+    ({"alternatives": True, "semantics": "hf"}, "alternatives: semantics 'kit' and 'ct2' know it, 'hf' does not"),
+    ({"groups": 2, "beam_size": 4, "alternatives": True}, "groups does not go together with .* alternatives"),
+    ({"diversity_penalty": 0.5}, "diversity_penalty is between groups: it needs groups above 1"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED)
+def test_what_does_not_go_together_gets_a_sentence(changes: dict[str, Any], message: str) -> None:
+    step = TableStep(torch.zeros(1, 7, 9))
+    with pytest.raises(SearchError, match=message):
+        search(step, step.state(), SearchOptions(**changes))
