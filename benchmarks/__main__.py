@@ -22,6 +22,7 @@ QUESTIONS = (
     "multi30k",
     "parity_ct2",
     "parity_hf",
+    "parity_peer_code",
 )
 
 
