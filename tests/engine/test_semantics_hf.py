@@ -32,6 +32,19 @@ def hf_options(draw: st.DrawFn, vocab: int) -> SearchOptions:
     return draw(blocking_options(options, vocab)) if draw(st.booleans()) else options
 
 
+@st.composite
+def diverse_options(draw: st.DrawFn, vocab: int) -> SearchOptions:
+    options = draw(hf_options(vocab))
+    groups, slots = draw(st.integers(2, 4)), draw(st.integers(1, 3))
+    return replace(
+        options,
+        groups=groups,
+        beam_size=groups * slots,
+        n_best=draw(st.integers(1, groups * slots)),
+        diversity_penalty=draw(st.sampled_from([0.0, 0.3, 1.0, 5.0])),
+    )
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_engine_equals_reference(data: st.DataObject) -> None:
@@ -46,12 +59,26 @@ def test_engine_equals_reference(data: st.DataObject) -> None:
         assert found[b] == reference_search(step.scores(b), options, sentences[b], kind=step.kind)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_engine_equals_reference_in_groups(data: st.DataObject) -> None:
+    step = data.draw(table_steps())
+    batch, _, vocab = step.table.shape
+    options = data.draw(diverse_options(vocab))
+    sentences = data.draw(st.lists(sentence_inputs(options, vocab), min_size=batch, max_size=batch))
+
+    found = search(step, step.state(), options, sentences=sentences, _shrink=data.draw(st.booleans(), "shrink"))
+    for b in range(batch):
+        assert found[b] == reference_search(step.scores(b), options, sentences[b], kind=step.kind)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_batch_gives_what_its_sentences_give(data: st.DataObject) -> None:
     step = data.draw(table_steps())
     batch, _, vocab = step.table.shape
-    options = replace(data.draw(hf_options(vocab)), numerics=data.draw(st.sampled_from(["fast", "reference"])))
+    options = data.draw(st.one_of(hf_options(vocab), diverse_options(vocab)))
+    options = replace(options, numerics=data.draw(st.sampled_from(["fast", "reference"])))
     sentences = data.draw(st.lists(sentence_inputs(options, vocab), min_size=batch, max_size=batch))
     order = data.draw(st.permutations(range(batch)))
     shrink = data.draw(st.booleans(), "shrink")
