@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seq2seq_kit.components import Component
     from seq2seq_kit.config import ComponentConfig, component_field
+    from seq2seq_kit.decoding.ensemble import Ensemble, Member
     from seq2seq_kit.decoding.hypothesis import Hypothesis
+    from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
     from seq2seq_kit.decoding.options import SearchOptions
     from seq2seq_kit.decoding.pipeline import load
+    from seq2seq_kit.decoding.presets import preset
     from seq2seq_kit.decoding.run_ensemble import load_ensemble
-    from seq2seq_kit.decoding.search import search
-    from seq2seq_kit.errors import ConfigError, DataError, PluginError, UserError
+    from seq2seq_kit.decoding.search import Cancellation, search
+    from seq2seq_kit.errors import ConfigError, DataError, PluginError, SearchCancelled, SearchError, UserError
     from seq2seq_kit.hookspecs import hookimpl
     from seq2seq_kit.interfaces import (
         Attention,
@@ -50,8 +53,10 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Attention": "seq2seq_kit.interfaces",
+    "Automaton": "seq2seq_kit.decoding.inputs",
     "Batch": "seq2seq_kit.interfaces",
     "Callback": "seq2seq_kit.training.callbacks",
+    "Cancellation": "seq2seq_kit.decoding.search",
     "Component": "seq2seq_kit.components",
     "ComponentConfig": "seq2seq_kit.config",
     "ConfigError": "seq2seq_kit.errors",
@@ -63,8 +68,10 @@ _LAZY = {
     "DecoderState": "seq2seq_kit.interfaces",
     "EncodedExample": "seq2seq_kit.interfaces",
     "Encoder": "seq2seq_kit.interfaces",
+    "Ensemble": "seq2seq_kit.decoding.ensemble",
     "Example": "seq2seq_kit.interfaces",
     "Hypothesis": "seq2seq_kit.decoding.hypothesis",
+    "Member": "seq2seq_kit.decoding.ensemble",
     "Memory": "seq2seq_kit.interfaces",
     "MemorySpec": "seq2seq_kit.interfaces",
     "Metric": "seq2seq_kit.interfaces",
@@ -73,7 +80,10 @@ _LAZY = {
     "Processor": "seq2seq_kit.interfaces",
     "ProcessorOutput": "seq2seq_kit.interfaces",
     "Schedule": "seq2seq_kit.training.schedules",
+    "SearchCancelled": "seq2seq_kit.errors",
+    "SearchError": "seq2seq_kit.errors",
     "SearchOptions": "seq2seq_kit.decoding.options",
+    "SentenceInput": "seq2seq_kit.decoding.inputs",
     "SourceSpec": "seq2seq_kit.interfaces",
     "StepOutput": "seq2seq_kit.interfaces",
     "TargetSpec": "seq2seq_kit.interfaces",
@@ -85,6 +95,7 @@ _LAZY = {
     "hookimpl": "seq2seq_kit.hookspecs",
     "load": "seq2seq_kit.decoding.pipeline",
     "load_ensemble": "seq2seq_kit.decoding.run_ensemble",
+    "preset": "seq2seq_kit.decoding.presets",
     "register": "seq2seq_kit.registry",
     "search": "seq2seq_kit.decoding.search",
 }

@@ -41,8 +41,8 @@ void require(bool holds, const char* field, T value, const std::string& range) {
 
 /// Finite, and within [least, most].
 void require_between(const char* field, double value, double least, double most) {
-  const std::string range = most == kInfinity ? "finite and at least " + number(least)
-                                              : "between " + number(least) + " and " + number(most);
+  const std::string range =
+      most == kInfinity ? "finite and at least " + number(least) : "between " + number(least) + " and " + number(most);
   require(std::isfinite(value) && value >= least && value <= most, field, value, range);
 }
 

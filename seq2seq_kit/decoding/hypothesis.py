@@ -27,8 +27,8 @@ class Hypothesis:
     """Why it ended: it wrote an end symbol; it reached the length limit; the caller's stop criterion said so; or the
     deadline passed, and it had not ended."""
     top_tokens: list[list[tuple[int, float]]] = field(default_factory=list)
-    """For each token the likeliest ones of its step, with their log-probabilities in nats, likeliest first; empty unless
-    ``SearchOptions.top_tokens`` asks for them. They are those of this hypothesis' own past."""
+    """For each token the likeliest ones of its step after this hypothesis' own past, likeliest first, with their
+    log-probabilities in nats; empty unless ``SearchOptions.top_tokens`` asks for them."""
     unmet: list[int] = field(default_factory=list)
     """The sentence's constraints that it does not meet, as indices into :attr:`SentenceInput.constraints`."""
     attention: Tensor | None = field(default=None, compare=False, repr=False)

@@ -134,7 +134,7 @@ def test_batch_invariance(name: str, numerics: str) -> None:
                 assert found == [whole[b] for b in batch]
 
 
-def one(options: SearchOptions, sentence: SentenceInput = SentenceInput(), vocab: int = 8) -> list[list[int]]:  # noqa: B008
+def one(options: SearchOptions, sentence: SentenceInput = SentenceInput(), vocab: int = 8) -> list[list[int]]:
     """The outputs of a step that likes low tokens."""
     table = torch.linspace(1, 0, vocab).expand(1, 1, vocab)
     found = search(TableStep(table), TableStep(table).state(), options, sentences=[sentence])

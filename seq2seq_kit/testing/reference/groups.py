@@ -33,7 +33,7 @@ _Candidate = tuple[float, int, int, float, float]
 def search(
     score: Callable[[list[int]], Tensor],
     options: SearchOptions,
-    sentence: SentenceInput = SentenceInput(),  # noqa: B008
+    sentence: SentenceInput = SentenceInput(),
     *,
     kind: ScoreKind = "logits",
 ) -> list[Hypothesis]:
