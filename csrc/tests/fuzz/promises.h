@@ -51,7 +51,9 @@ inline void check_promises(const seq2seq_kit::SearchOptions& options, const seq2
   using namespace promises;
   const bool forces = options.forced_first >= 0 || options.forced_last >= 0 || !sentence.prefix.empty() ||
                       !sentence.constraints.empty();
-  if (forces) return;
+  // There, as in CTranslate2, processors see only what comes after the first token of an alternative.
+  const bool sees_parts = options.alternatives && options.semantics == Semantics::ct2;
+  if (forces || sees_parts) return;
   const Tokens tokens = hypothesis.tokens;
   for (const int64_t token : options.suppress) CHECK(!contains(tokens, token));
   for (const int64_t token : options.suppress_at_start) CHECK(tokens.empty() || tokens.front() != token);
