@@ -58,7 +58,7 @@ def _command(verb: str) -> Callable[..., None]:
         repetition_penalty: flags.Repetition = None,
         settings: flags.SetOption = None,
         prefix: Annotated[str | None, typer.Option(help="What each output starts with.")] = None,
-        mbr: Annotated[str | None, typer.Option(help="Minimum Bayes risk among the --beam-size: chrf or bleu.")] = None,
+        mbr: Annotated[str | None, typer.Option(help="Minimum Bayes risk among the --beam-size: chrf, bleu, …")] = None,
         replace_unknown: Annotated[bool, typer.Option(help="Copy source words in place of unknown ones.")] = False,
         dictionary: Annotated[Path | None, typer.Option(help="With it: WORD TAB TRANSLATION lines.")] = None,
         ensemble: flags.Partners = None,

@@ -8,24 +8,36 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
+from seq2seq_kit.config import ComponentConfig, validate
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import Output
+from seq2seq_kit.interfaces import Metric, Output
+from seq2seq_kit.registry import build, registry
 
 Utility = Callable[[str, str], float]
 """``utility(candidate, other)``: how well the candidate would do if the other were the reference; higher is better."""
 
 
 def utility(name: str) -> Utility:
-    """``"chrf"`` or ``"bleu"``, sentence by sentence, by sacreBLEU (BLEU with smoothing and effective order)."""
+    """``"chrf"`` or ``"bleu"``, sentence by sentence, by sacreBLEU (BLEU with smoothing and effective order); or any
+    other metric by its name, a plugin's among them, with its defaults.
+
+    Raises:
+        PluginError: there is no such metric.
+        ConfigError: it has no defaults.
+    """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    scorers: dict[str, BLEU | CHRF] = {"chrf": CHRF(), "bleu": BLEU(effective_order=True)}
-    if name not in scorers:
-        raise UserError(f"there is no utility {name!r} (there is: {', '.join(scorers)})")
-    scorer = scorers[name]
-    return lambda candidate, other: float(scorer.sentence_score(candidate, [other]).score)
+    scorers: dict[str, Callable[[], BLEU | CHRF]] = {"chrf": CHRF, "bleu": partial(BLEU, effective_order=True)}
+    if name in scorers:
+        scorer = scorers[name]()
+        return lambda candidate, other: float(scorer.sentence_score(candidate, [other]).score)
+    config_class = registry().find("metric", name).component.load_config() or ComponentConfig
+    metric: Metric = build("metric", validate(config_class, {"name": name}, f"metric {name!r}"))
+    sign = 1 if metric.higher_is_better else -1
+    return lambda candidate, other: sign * metric([candidate], [[other]])
 
 
 def expected_utilities(

@@ -120,8 +120,9 @@ class Pipeline:
         """Decode a stream.
 
         Args:
-            mbr: ``"chrf"`` or ``"bleu"``: of all ``beam_size`` outputs of a sentence the ones of greatest expected
-                utility come first (minimum Bayes risk); samples weigh alike, those of a beam as their probabilities.
+            mbr: ``"chrf"``, ``"bleu"`` or another metric: of all ``beam_size`` outputs of a sentence the ones of greatest
+                expected utility come first (minimum Bayes risk); samples weigh alike, those of a beam as their
+                probabilities.
             how: as for :func:`seq2seq_kit.decoding.generate.generate`.
         """
         n_best = options.n_best

@@ -62,18 +62,19 @@ def score_by_steps(
     options = options or SearchOptions()
     _check(targets, len(targets), options)
     state = DecoderState() if state is None else state
-    given = _padded(targets)  # [B, T]
-    tokens = torch.full((len(targets), 1), options.bos_id)  # [B, K = 1]
+    device = next((x.device for part in vars(state).values() for x in part.values()), torch.device("cpu"))
+    given = _padded(targets).to(device)  # [B, T]
+    tokens = torch.full_like(given[:, :1], options.bos_id)  # [B, K = 1]
     rows = []
     with torch.inference_mode():
         for t in range(given.shape[1]):
-            output = step(tokens, torch.full((len(targets),), t), state)
+            output = step(tokens, torch.full_like(given[:, 0], t), state)
             if isinstance(output, Tensor):
                 output = StepOutput(output)
-            rows.append(_chosen(output.scores[:, 0].cpu(), output.kind, given[:, t : t + 1], options))
+            rows.append(_chosen(output.scores[:, 0], output.kind, given[:, t : t + 1], options))
             state = state.advance(output)
             tokens = given[:, t : t + 1]
-    return _scored(targets, torch.cat(rows, 1), options, source_lengths)
+    return _scored(targets, torch.cat(rows, 1).cpu(), options, source_lengths)
 
 
 def score_batch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -124,7 +124,8 @@ class Translation(Task):
 
     def decode(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
         """The best hypothesis as text, the others as its alternatives; an empty text where there is none."""
-        return self._outputs(example, hypotheses, self.target_tokenizer.decode)
+        texts = [self.target_tokenizer.decode(self._without_eos(hypothesis)) for hypothesis in hypotheses]
+        return self._output(example, hypotheses, texts)
 
     def decode_copying(
         self, example: Example, hypotheses: Sequence[Hypothesis], dictionary: Mapping[str, str]
@@ -134,50 +135,45 @@ class Translation(Task):
         Raises:
             UserError: the tokens are not whole words, or the decoder gives no attention over them.
         """
-        texts = iter([self._copying(example, hypothesis, dictionary) for hypothesis in hypotheses])
-        return self._outputs(example, hypotheses, lambda ids: next(texts))
-
-    def _copying(self, example: Example, hypothesis: Hypothesis, dictionary: Mapping[str, str]) -> str:
         source, target = self.source_tokenizer, self.target_tokenizer
         if not (isinstance(source, WholeWords) and isinstance(target, WholeWords)):
             raise UserError("unknown words can be replaced where both tokenizers have whole words for tokens ('word')")
-        if hypothesis.attention is None:
-            raise UserError("unknown words are replaced as attention says, and this run's decoder gives none")
-        words, [unknown] = target.words(self._without_eos(hypothesis.tokens)), target.words([self.target_spec.unk_id])
-        return target.join(
-            replace_unknown(words, unknown, source.split(example.source), hypothesis.attention, dictionary)
-        )
+        [unknown], given = target.words([target.unk_id]), source.split(example.source)
+        texts = []
+        for hypothesis in hypotheses:
+            if hypothesis.attention is None:
+                raise UserError("unknown words are replaced as attention says, and this run's decoder gives none")
+            words = target.words(self._without_eos(hypothesis))
+            texts.append(target.join(replace_unknown(words, unknown, given, hypothesis.attention, dictionary)))
+        return self._output(example, hypotheses, texts)
 
-    def _outputs(
-        self, example: Example, hypotheses: Sequence[Hypothesis], text: Callable[[Sequence[int]], str]
-    ) -> Output:
+    def _without_eos(self, hypothesis: Hypothesis) -> list[int]:
+        ids = hypothesis.tokens
+        return ids[:-1] if ids and ids[-1] == self.target_tokenizer.eos_id else ids
+
+    def _output(self, example: Example, hypotheses: Sequence[Hypothesis], texts: Sequence[str]) -> Output:
+        """The output of hypotheses with these texts."""
         [source] = self.source_tokenizer.encode([example.source])
         source_tokens = self.source_tokenizer.tokens([*source, self.source_tokenizer.eos_id])
-        outputs = [self._output(hypothesis, source_tokens, text) for hypothesis in hypotheses]
+        named = self.target_tokenizer.tokens
+        outputs = [
+            Output(
+                text,
+                h.score,
+                named(self._without_eos(h)),
+                h.token_log_probs,
+                source_tokens,
+                h.attention,
+                finish=h.finish,
+                top_tokens=[[(named([token])[0], log_prob) for token, log_prob in step] for step in h.top_tokens],
+                unmet=h.unmet,
+            )
+            for h, text in zip(hypotheses, texts, strict=True)
+        ]
         if not outputs:
             return Output("", float("-inf"), source_tokens=source_tokens)
         outputs[0].alternatives = outputs[1:]
         return outputs[0]
-
-    def _without_eos(self, ids: list[int]) -> list[int]:
-        return ids[:-1] if ids and ids[-1] == self.target_tokenizer.eos_id else ids
-
-    def _output(self, hypothesis: Hypothesis, source_tokens: list[str], text: Callable[[Sequence[int]], str]) -> Output:
-        tokenizer, h = self.target_tokenizer, hypothesis
-        ids = self._without_eos(h.tokens)
-        return Output(
-            text(ids),
-            h.score,
-            tokenizer.tokens(ids),
-            h.token_log_probs,
-            source_tokens,
-            h.attention,
-            finish=h.finish,
-            top_tokens=[
-                [(tokenizer.tokens([token])[0], log_prob) for token, log_prob in step] for step in h.top_tokens
-            ],
-            unmet=h.unmet,
-        )
 
     def metrics(self) -> dict[str, Metric]:
         """The configured metrics by name."""

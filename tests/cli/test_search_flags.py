@@ -50,6 +50,17 @@ def test_requests_of_each_sentence(run_s2s, tiny_run: Path, tmp_path: Path) -> N
     assert outputs(run_s2s("translate", tiny_run, "--prefix", "six", input="one two\n"))[0].startswith("six")
 
 
+def test_json_says_what_is_unmet_and_where_words_come_from(run_s2s, tiny_run: Path) -> None:
+    line = {"source": "one two", "constraints": ["dix", ["neuf", "sept"]]}
+    flags = ["--jsonl", "--json", "--attention", "--beam-size", 8, "--n-best", 8, "--max-length", 1]
+    [record] = [json.loads(out) for out in outputs(run_s2s("translate", tiny_run, *flags, input=json.dumps(line)))]
+    assert len(record["unmet"]) == 1 and record["text"] in ("dix", "neuf", "sept")
+    assert record["alternatives"]
+    for one in [record, *record["alternatives"]]:
+        assert len(one["alignment"]) == len(one["attention"]) == len(one["token_scores"])
+        assert all(row[i] == max(row) for row, i in zip(one["attention"], one["alignment"], strict=True))
+
+
 def test_minimum_risk(run_s2s, tiny_run: Path) -> None:
     flags = ["--mbr", "chrf", "--sampling", "tokens", "--beam-size", 16, "--temperature", 1.5, "--seed", 1]
     assert outputs(run_s2s("translate", tiny_run, *flags, input="one two\n")) == ["un deux"]
@@ -103,7 +114,7 @@ def test_scores_of_targets(run_s2s, tiny_run: Path) -> None:
         (["translate", "--jsonl"], "one\n", "line 1: is not valid JSON"),
         (["translate", "--jsonl"], '{"text": "one"}\n', "line 1: is not an object with a text 'source'"),
         (["translate", "--stream", "--json"], "one\n", "--stream writes one text"),
-        (["translate", "--mbr", "ter"], "one\n", "no utility 'ter'"),
+        (["translate", "--mbr", "ter"], "one\n", "unknown metric 'ter'"),
         (["translate", "--weights", "2,x"], "one\n", "--weights must be numbers"),
         (["translate", "--weights", "2,1"], "one\n", "must be 1 numbers"),
         (["translate", "--dictionary", "x"], "one\n", "--replace-unknown"),

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from seq2seq_kit import Component, ComponentConfig, Metric, register
 from seq2seq_kit.decoding.mbr import expected_utilities, select, utility
 from seq2seq_kit.errors import UserError
 
 CANDIDATES = ["a dog runs fast", "the dog runs fast", "the dog runs", "nothing at all"]
+
+
+def test_any_metric_is_a_utility() -> None:
+    assert expected_utilities(["x", "x", "y"], utility("exact")) == [50, 50, 0]
+
+    class Distance(Metric):
+        higher_is_better = False
+
+        def __init__(self, config: ComponentConfig) -> None:
+            pass
+
+        def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+            return abs(len(outputs[0]) - len(references[0][0]))
+
+    register(Component("metric", "distance", Distance))
+    assert select(["aaaaaa", "aaa", "aa", "a"], utility("distance")) == 1
 
 
 @pytest.mark.parametrize("name", ["chrf", "bleu"])
@@ -29,7 +48,7 @@ def test_expected_utility_is_the_weighted_mean_over_the_others() -> None:
 
 
 def test_mistakes_get_a_sentence() -> None:
-    with pytest.raises(UserError, match=r"no utility 'ter' \(there is: chrf, bleu\)"):
+    with pytest.raises(UserError, match=r"unknown metric 'ter' \(there is: bleu, chrf, "):
         utility("ter")
     with pytest.raises(UserError, match="no candidate"):
         select([], utility("chrf"))

@@ -13,6 +13,8 @@ from seq2seq_kit.decoding.mbr import expected_utilities, utility
 from seq2seq_kit.decoding.pipeline import Pipeline
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.interfaces import Example
+from seq2seq_kit.run_config import load_config
+from seq2seq_kit.training.trainer import train
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_wrong_requests_get_a_sentence(pipeline: Pipeline) -> None:
     refused("prefix has 'klingon': the target vocabulary lacks a word of it", prefixes=["klingon"])
     refused("banned has 3, which is no text", banned=[[3]])
     refused("choices has '', which holds no word", choices=[[""]])
-    refused("no utility 'ter'", mbr="ter")
+    refused("unknown metric 'ter'", mbr="ter")
     refused("no_repeat_ngram_source", no_repeat_ngram_source=2)  # source and target ids are not the same tokens
     with pytest.raises(DataError, match="example 7: prefix has"):
         list(pipeline.generate([Example("one", id=7, extras={"prefix": 3})], pipeline.options()))
@@ -110,3 +112,21 @@ def test_unknown_words_are_replaced_by_source_words(pipeline: Pipeline) -> None:
                 word = words[position] if token == "<unk>" and position < len(words) else token
                 wanted.append({"Zoë": "Zoé", "seven": "sept"}.get(word, word))
             assert b.text == " ".join(wanted) and b.tokens == a.tokens
+
+
+def test_source_tokens_are_known_where_the_vocabulary_is_shared(tiny_config: Path, tmp_path: Path) -> None:
+    small = ["training.max_steps=1", "training.validate_every=1", "training.validation_examples=0"]
+    overrides = [*small, "task={name: translation, source_tokenizer: word, shared_tokenizer: true}"]
+    train(load_config(tiny_config, overrides), tmp_path / "run")
+    pipeline = seq2seq_kit.load(tmp_path / "run")
+    source = " ".join(pipeline.task.source_tokenizer.words(range(4, 14)))
+    how = {"max_length": 8, "min_length": 8}
+    [free] = pipeline.translate([source], sequence_bias=(((4,), 50.0),), **how)
+    [barred] = pipeline.translate([source], sequence_bias=(((4,), 50.0),), no_repeat_ngram_source=1, **how)
+    assert set(free.tokens) & set(source.split())
+    assert barred.tokens and not set(barred.tokens) & set(source.split())
+
+
+def test_what_cannot_be_met_is_named(pipeline: Pipeline) -> None:
+    [output] = pipeline.translate(["one two"], constraints=[["un", "dix", "neuf"]], max_length=1)
+    assert len(output.tokens) == 1 and len(output.unmet) == 2
