@@ -120,8 +120,8 @@ class Pipeline:
         """Decode a stream.
 
         Args:
-            mbr: ``"chrf"``, ``"bleu"`` or another metric: of all ``beam_size`` outputs of a sentence the ones of greatest
-                expected utility come first (minimum Bayes risk); samples weigh alike, those of a beam as their
+            mbr: ``"chrf"``, ``"bleu"`` or another metric: of all ``beam_size`` outputs of a sentence those of greatest
+                expected utility come first (minimum Bayes risk); samples weigh alike, the outputs of a beam as their
                 probabilities.
             how: as for :func:`seq2seq_kit.decoding.generate.generate`.
         """
