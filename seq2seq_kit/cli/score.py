@@ -30,6 +30,9 @@ def score(
     length_penalty: flags.LengthPenalty = None,
     temperature: flags.Temperature = None,
     settings: flags.SetOption = None,
+    ensemble: flags.Partners = None,
+    weights: flags.Weights = None,
+    combination: flags.Combination = "linear",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     batch_size: flags.BatchSize = 32,
     checkpoint: flags.Checkpoint = "best",
@@ -42,7 +45,7 @@ def score(
 
     Example: printf 'one two\\tun deux\\n' | s2s score RUN
     """
-    pipeline = flags.open_runs(run, None, None, "linear", checkpoint, device, threads)
+    pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads)
     options = flags.search_options(pipeline, None, settings, length_penalty=length_penalty, temperature=temperature)
     source = open_input(file)
     with source, open_output(output) as sink:

@@ -15,7 +15,7 @@ from seq2seq_kit.decoding.ensemble import Combination
 from seq2seq_kit.decoding.generate import Decoding, System, generate, ready
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.options import SearchOptions
-from seq2seq_kit.decoding.score import TargetScore, score_batch
+from seq2seq_kit.decoding.score import TargetScore, score_batch, score_ensemble
 from seq2seq_kit.decoding.score import rank as best_first
 from seq2seq_kit.decoding.search import Cancellation
 from seq2seq_kit.decoding.stream import stream
@@ -177,9 +177,6 @@ class Pipeline:
         Args:
             batch_size: pairs a batch.
             options: fields of :class:`SearchOptions`: by what scores are ranked, and the temperature.
-
-        Raises:
-            UserError: this is an ensemble.
         """
         return self.score_with(list(pairs), self.options(**options), batch_size)
 
@@ -187,16 +184,26 @@ class Pipeline:
         self, pairs: Sequence[tuple[str, str]], options: SearchOptions, batch_size: int = 32
     ) -> list[TargetScore]:
         """As :meth:`score`, with all options."""
-        if self.partners:
-            raise UserError("an ensemble does not score: score with one run at a time")
         options = ready(options, self.task)
-        encoded = self.task.encode([Example(source, target) for source, target in pairs])
+        examples = [Example(source, target) for source, target in pairs]
+        systems = [System(self.model, self.task, self.weight), *self.partners]
+        scores = [self._score(system, examples, options, batch_size) for system in systems]
+        if len(systems) == 1:
+            return scores[0]
+        weights = [system.weight for system in systems]
+        lengths = [len(encoded.source) for encoded in self.task.encode(examples)]
+        return score_ensemble(scores, weights, self.combination, options, lengths)
+
+    def _score(
+        self, system: System, examples: Sequence[Example], options: SearchOptions, batch_size: int
+    ) -> list[TargetScore]:
+        encoded = system.task.encode(examples)
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].target or []))
         found: dict[int, TargetScore] = {}
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            batch = self.task.collate([encoded[i] for i in chosen]).to(self.device)
-            scores = score_batch(self.model, batch, [encoded[i].target or [] for i in chosen], options)
+            batch = system.task.collate([encoded[i] for i in chosen]).to(self.device)
+            scores = score_batch(system.model, batch, [encoded[i].target or [] for i in chosen], options)
             found.update(zip(chosen, scores, strict=True))
         return [found[i] for i in range(len(encoded))]
 

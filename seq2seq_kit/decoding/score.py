@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seq2seq_kit.decoding.ensemble import Combination
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import Step
 from seq2seq_kit.errors import SearchError
@@ -99,6 +100,32 @@ def score_batch(
             scores = model.decoder.output(hidden[:, t : t + 1], memory)[:, 0]  # [B, V']
             chosen.append(_chosen(scores, model.decoder.score_kind, given[:, t : t + 1], options))
     return _scored(targets, torch.cat(chosen, 1).cpu(), options, batch.source_mask.sum(1).tolist())
+
+
+def score_ensemble(
+    members: Sequence[Sequence[TargetScore]],
+    weights: Sequence[float],
+    combination: Combination,
+    options: SearchOptions,
+    source_lengths: Sequence[int] | None = None,
+) -> list[TargetScore]:
+    """The scores of an :class:`~seq2seq_kit.decoding.ensemble.Ensemble` from those of its members, [members][B].
+
+    A token's probability needs no other token's, so that members may be scored apart, at temperature 1.
+    """
+    if options.temperature != 1:
+        raise SearchError(f"search option temperature = {options.temperature:g}: an ensemble scores at 1")
+    found = []
+    for scores in zip(*members, strict=True):
+        log_probs = torch.tensor([score.token_log_probs for score in scores])  # [members, T]
+        scale = torch.tensor(weights).unsqueeze(1)
+        if combination == "linear":
+            found.append(torch.logsumexp(log_probs + (scale / scale.sum()).log(), 0))
+        else:
+            found.append((log_probs.masked_fill(scale == 0, 0) * scale).sum(0))
+    targets = [score.tokens for score in members[0]]
+    chosen = torch.nn.utils.rnn.pad_sequence(found, batch_first=True) if found else torch.zeros(0, 0)
+    return _scored(targets, chosen, options, source_lengths)
 
 
 def rank(scores: Sequence[TargetScore]) -> list[int]:

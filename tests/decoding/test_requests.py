@@ -33,6 +33,29 @@ def test_prefixes_banned_phrases_and_choices(pipeline: Pipeline) -> None:
     assert chosen[0].text in ("sept dix", "dix sept") and [o.text for o in chosen[1:]] == ["trois quatre", "six"]
 
 
+def test_what_one_sentence_asks_is_no_matter_of_the_others(pipeline: Pipeline) -> None:
+    wishes = [{}, {"prefix": "dix"}, {"constraints": ["huit"]}, {"banned": ["un"]}, {"choices": ["six", "deux un"]}]
+    words = ["one two", "three", "six seven ten", "", "four five"]
+    examples = [Example(words[i % 5], extras=wishes[i // 5 % 5] | wishes[i % 3]) for i in range(25)]
+    options = pipeline.options(beam_size=4, n_best=2)
+
+    def decoded(batch_size: int, chosen: list[Example]) -> list[list[str]]:
+        found = pipeline.generate(chosen, options, batch_size=batch_size)
+        return [[o.text for o in [output, *output.alternatives]] for output in found]
+
+    def alone(example: Example) -> list[str] | str:
+        try:
+            return decoded(1, [example])[0]
+        except UserError as error:  # a prefix that begins none of the choices
+            return str(error)
+
+    single = [alone(example) for example in examples]
+    possible = [i for i, found in enumerate(single) if isinstance(found, list)]
+    assert len(possible) > 20
+    for batch_size in (7, 64):
+        assert decoded(batch_size, [examples[i] for i in possible]) == [single[i] for i in possible]
+
+
 @pytest.mark.parametrize("phrases", [["huit"], [["neuf", "sept"]], ["deux", "dix"]])
 def test_constraints_are_met(pipeline: Pipeline, phrases: list[str | list[str]]) -> None:
     [met, free] = pipeline.translate(["one two", "three four"], constraints=[phrases, []], beam_size=8)

@@ -53,6 +53,9 @@ def test_token_scores_are_those_of_the_members_together(tiny_run: Path, other_ru
         if combination == "linear":
             together = (0.7 * one.exp() + 0.3 * two.exp()).log()
         assert output.token_scores == pytest.approx(together.tolist(), abs=1e-4)
+        [forced] = ensemble.score([(source, output.text)])
+        assert forced.token_log_probs == pytest.approx(output.token_scores, abs=1e-4)
+        assert forced.score == pytest.approx(output.score, abs=1e-4)
         assert output.text == "".join(ensemble.stream(source))
         if source:
             assert output.attention.shape[1] == len(output.source_tokens)  # the first run's, over its own tokens
@@ -62,6 +65,11 @@ def test_a_member_without_weight_changes_nothing(tiny_run: Path, other_run: Path
     alone = seq2seq_kit.load(tiny_run).translate(SOURCES)
     together = load_ensemble([tiny_run, other_run], weights=[1, 0]).translate(SOURCES)
     assert [o.text for o in together] == [o.text for o in alone]
+    pairs = [("one two", "un deux"), ("six", "dix")]
+    scores = load_ensemble([tiny_run, other_run], weights=[1, 0]).score(pairs, brevity_penalty=1.0)
+    expected = seq2seq_kit.load(tiny_run).score(pairs, brevity_penalty=1.0)
+    assert [s.score for s in scores] == pytest.approx([s.score for s in expected], abs=1e-6)
+    assert load_ensemble([tiny_run, other_run]).score([]) == []
 
 
 def test_mistakes_get_a_sentence(tiny_run: Path, other_run: Path, trained: Callable[..., Path]) -> None:
@@ -71,8 +79,8 @@ def test_mistakes_get_a_sentence(tiny_run: Path, other_run: Path, trained: Calla
         load_ensemble([tiny_run, other_run], combination="product")
     with pytest.raises(UserError, match="at least one run"):
         load_ensemble([])
-    with pytest.raises(UserError, match="an ensemble does not score"):
-        load_ensemble([tiny_run, other_run]).score([("one", "un")])
+    with pytest.raises(UserError, match="temperature = 2: an ensemble scores at 1"):
+        load_ensemble([tiny_run, other_run]).score([("one", "un")], temperature=2.0)
     char = trained("task.target_tokenizer=char", "training.max_steps=1")
     with pytest.raises(UserError, match=r"whose target vocabulary is another: TargetSpec\(vocab_size="):
         load_ensemble([tiny_run, char])
