@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace seq2seq_kit {
@@ -43,7 +44,8 @@ class Job {
       std::unique_lock lock(mutex_);
       finished_.wait(lock, [&] { return unfinished_ == 0; });
     }
-    for (const auto& error : errors_) {
+    const auto errors = std::move(errors_);  // not left to a thread that still holds the job
+    for (const auto& error : errors) {
       if (error) std::rethrow_exception(error);
     }
   }
