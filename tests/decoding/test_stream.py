@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import seq2seq_kit
 from seq2seq_kit.config import validate
@@ -35,9 +38,19 @@ def test_the_pieces_are_the_text(pipeline: Pipeline, options: dict) -> None:
     assert "".join(pipeline.stream("one two", prefix="dix")).startswith("dix")
 
 
-def task(tokenizer: dict) -> Translation:
+TOKENIZERS: dict[str, dict] = {
+    "word": {},
+    "char": {},
+    "bpe": {"vocab_size": 290, "byte_fallback": True},
+    "unigram": {"vocab_size": 290, "byte_fallback": True},
+}
+
+
+@cache
+def task(name: str) -> Translation:
     """A task whose tokenizer has seen few characters."""
-    made = Translation(validate(TranslationConfig, {"name": "translation", "source_tokenizer": tokenizer}, "test"))
+    section = {"name": "translation", "source_tokenizer": {"name": name, **TOKENIZERS[name]}}
+    made = Translation(validate(TranslationConfig, section, "test"))
     made.prepare([Example("Ada mange, là-bas !", "Ada mange, là-bas !")] * 3)
     return made
 
@@ -53,17 +66,9 @@ def told(task: Translation, tokens: list[int]) -> Callable[..., list[list[Hypoth
     return run
 
 
-@pytest.mark.parametrize(
-    "tokenizer",
-    [
-        {"name": "word"},
-        {"name": "char"},
-        {"name": "bpe", "vocab_size": 340, "byte_fallback": True},
-        {"name": "unigram", "vocab_size": 340, "byte_fallback": True},
-    ],
-)
-def test_what_later_tokens_may_change_is_held_back(tokenizer: dict) -> None:
-    made = task(tokenizer)
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_what_later_tokens_may_change_is_held_back(name: str) -> None:
+    made = task(name)
     for text in ["Ada mange là-bas, Ada !", "Ada 世界 é€ mange", "l'été"]:
         [encoded] = made.encode([Example("", text)])
         whole = made.decode(Example(""), [Hypothesis(encoded.target, 0.0, 0.0, [])]).text
@@ -71,10 +76,15 @@ def test_what_later_tokens_may_change_is_held_back(tokenizer: dict) -> None:
         assert "".join(pieces) == whole and "\ufffd" not in whole and len(pieces) > 1
 
 
-def test_bytes_that_are_no_character_are_never_taken_back() -> None:
-    made = task({"name": "bpe", "vocab_size": 340, "byte_fallback": True})
-    byte = {piece: i for i in range(made.target_spec.vocab_size) for piece in made.target_tokenizer.tokens([i])}
-    tokens = [byte[f"<0x{b:02X}>"] for b in (0xC3, 0xA9, 0xE2)] + [byte["▁"], byte["<0xE2>"], 2]
+@pytest.mark.parametrize("name", TOKENIZERS)
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_nothing_is_taken_back_whatever_is_written(name: str, data: st.DataObject) -> None:
+    """Even bytes that are no character: any tokens in any order."""
+    made = task(name)
+    special = {made.target_spec.pad_id, made.target_spec.bos_id, made.target_spec.eos_id}
+    token = st.integers(3, made.target_spec.vocab_size - 1).filter(lambda i: i not in special)
+    tokens = [*data.draw(st.lists(token, max_size=12)), made.target_spec.eos_id]
     whole = made.decode(Example(""), [Hypothesis(tokens, 0.0, 0.0, [])]).text
     assert "".join(stream(made, Example(""), told(made, tokens))) == whole
 
