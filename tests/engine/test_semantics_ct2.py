@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from torch import Tensor
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import search
+from seq2seq_kit.errors import SearchError
 from seq2seq_kit.interfaces import DecoderState, StepOutput
 from seq2seq_kit.testing.reference import ct2
 
@@ -37,10 +40,12 @@ class Attending:
 @st.composite
 def options_of(draw: st.DrawFn, vocab: int) -> SearchOptions:
     options = draw(search_options(vocab))
+    patience = draw(st.sampled_from([1.0, 1.0, 0.5, 1.6, 2.0]))
     options = replace(
         options,
         semantics="ct2",
-        patience=draw(st.sampled_from([1.0, 1.0, 0.5, 1.6, 2.0])),
+        n_best=draw(st.integers(1, min(options.beam_size, int(options.beam_size * patience + 0.5)))),
+        patience=patience,
         coverage_penalty=draw(st.sampled_from([0.0, 0.0, 0.3])),
     )
     return draw(blocking_options(options, vocab)) if draw(st.booleans()) else options
@@ -127,3 +132,17 @@ def test_what_is_barred_loses_its_share() -> None:
     assert best.tokens == [2, 1]
     left = torch.tensor([0.0, 1.0]).log_softmax(0)[1].item()
     assert abs(best.token_log_probs[0] - left) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"beam_size": 4, "n_best": 3, "patience": 0.5}, "n_best = 3: semantics 'ct2' ends with .* that is 2"),
+        ({"alternatives": True, "prefix_bias": 0.5}, "prefix_bias: alternatives follow a forced prefix"),
+    ],
+)
+def test_refusals(changes: dict[str, Any], message: str) -> None:
+    step = TableStep(torch.zeros(1, 1, 9))
+    options = SearchOptions(semantics="ct2", **changes)
+    with pytest.raises(SearchError, match=message):
+        search(step, step.state(), options, sentences=[SentenceInput(prefix=(3,))])

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string>
 
 #include "core/sentence_scores.h"
+#include "seq2seq_kit/errors.h"
 
 namespace seq2seq_kit {
 
@@ -16,6 +18,10 @@ Ct2Beam::Ct2Beam(const SearchOptions& options, const SentenceInput& sentence)
       follows_(options.beam_size, true) {
   if (options.beam_size > 1 || favoured_ > 0) {
     enough_ = static_cast<int64_t>(std::floor(static_cast<double>(options.beam_size) * options.patience + 0.5));
+  }
+  if (options.n_best > enough_) {
+    throw SearchError("search option n_best = " + std::to_string(options.n_best) +
+                      ": semantics 'ct2' ends with beam_size * patience, that is " + std::to_string(enough_));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/sentence_scores.h"
+#include "seq2seq_kit/errors.h"
 
 namespace seq2seq_kit {
 
@@ -11,6 +12,7 @@ Ct2Alternatives::Ct2Alternatives(const SearchOptions& options, const SentenceInp
       prompt_(std::min(limit(), static_cast<int64_t>(sentence.prefix.size()))),
       unprompted_(sentence) {
   unprompted_.prefix.clear();
+  if (options.prefix_bias > 0) throw SearchError("search option prefix_bias: alternatives follow a forced prefix");
 }
 
 HypothesisView Ct2Alternatives::processors_view(int64_t slot) const {
