@@ -7,9 +7,9 @@ and scores do not, the two met a tie that rounding decides: such near-ties are c
 
 Drawn with care, because the peer does something else there, on purpose or not (see
 ``seq2seq_kit/testing/reference/hf.py``): the source's repetition penalty only where there is one hypothesis a sentence;
-the exponential decay not where EOS is forbidden; groups never choose padding; ``renormalize_logits`` where scores are
-not ranked. What has no like of it among our options is not drawn: contrastive search, DoLa, assisted generation,
-classifier-free guidance, watermarks, and its constrained search, whose rules are not those of ours.
+the exponential decay not where EOS is forbidden; ``renormalize_logits`` where scores are not ranked. What has no like
+of it among our options is not drawn: contrastive search, DoLa, assisted generation, classifier-free guidance,
+watermarks, and its constrained search, whose rules are not those of ours.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def draw(seed: int, methods: list[str], vocab: int, pad: int, eos: int, start: i
     method = rng.choices(methods, [METHODS[name] for name in methods])[0]
     options = SearchOptions(semantics="hf", bos_id=start, beam_size=1, eos_ids=(eos,), max_length=256)
     drawn = Combination(method, sources, {"eos_token_id": eos}, options, sentences, seed)
-    for part in (_method, _lengths, _tokens, _penalties, _shape):
+    for part in (_method, _lengths, _tokens, _penalties, _without_effect):
         part(drawn, rng, words, eos)
     return drawn
 
@@ -183,13 +183,15 @@ def _penalties(drawn: Combination, rng: random.Random, words: list[int], eos: in
         drawn.use("encoder_no_repeat_ngram_size", size := rng.randint(1, 2), no_repeat_ngram_source=size)
     forbidden = {"min_length", "min_new_tokens", "encoder_no_repeat_ngram_size", "begin_suppress_tokens"}
     forbidden |= {"eos_token_id=[…]", "forced_eos_token_id", "forced_bos_token_id", "prefix_allowed_tokens_fn"}
+    if drawn.method == "sampling":  # there too, in rows that have ended
+        forbidden.add("no_repeat_ngram_size")
     if rng.random() < 0.35 and not forbidden & drawn.uses:  # generate makes NaN of an EOS that is forbidden
         start, factor = rng.randint(0, 6), rng.choice([1.05, 1.3])
         argument = (start, factor)
         drawn.use("exponential_decay_length_penalty", argument, length_decay_start=start, length_decay_factor=factor)
 
 
-def _shape(drawn: Combination, rng: random.Random, words: list[int], eos: int) -> None:
+def _without_effect(drawn: Combination, rng: random.Random, words: list[int], eos: int) -> None:
     """Options of generate's that make no difference to finite scores, or only to what is no longer ranked."""
     if rng.random() < 0.15 and "exponential_decay_length_penalty" not in drawn.uses:
         drawn.use("remove_invalid_values", True)
