@@ -61,6 +61,16 @@ void check_diversity(const SearchOptions& options) {
   }
 }
 
+/// Throws where patience would be heeded by nothing.
+void check_patience(const SearchOptions& options) {
+  const bool heeded =
+      options.semantics == Semantics::ct2 || (options.semantics == Semantics::kit && options.stop == Stop::enough);
+  if (options.patience == 1 || heeded) return;
+  throw SearchError(
+      "search option patience: semantics 'ct2', and 'kit' with stop = 'enough', know it; here it would do "
+      "nothing");
+}
+
 /// Throws where the options ask for what sampling does not go together with.
 void check_sampling(const SearchOptions& options) {
   const std::string sampling = "search option sampling = '" + std::string(to_string(options.sampling)) + "'";
@@ -83,6 +93,7 @@ std::unique_ptr<Beam> make_beam(const SearchOptions& options, const SentenceInpu
     return std::make_unique<ConstrainedBeam>(options, sentence);
   }
   check_diversity(options);
+  check_patience(options);
   if (options.sampling != Sampling::off) check_sampling(options);
   if (options.sampling == Sampling::tokens) return std::make_unique<SampleBeam>(options, sentence);
   switch (options.semantics) {

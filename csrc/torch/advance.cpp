@@ -67,7 +67,7 @@ std::vector<BadScores> Advance::operator()(const StepScores& step, const std::ve
   if (options_->coverage_penalty > 0) see_attention(step.attention, beams);
   const bool plain =
       options_->sampling == Sampling::off && processors_->empty() && custom_->empty() && !processes_logits(*options_) &&
-      options_->temperature == 1 &&
+      options_->temperature == 1 && options_->top_tokens == 0 &&
       std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
   return plain && (on_device_ || !step.scores.is_cpu()) ? on_device(step, beams) : on_cpu(step, beams);
 }
@@ -146,6 +146,8 @@ std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector
     faults[b] = rows.read({data + first_row * vocab, vocab, kind, temperature}, beam);
     if (faults[b] != RowFault::none) return;
     if (!whole_rows) rows.process(beam, *processors_);
+    if (!custom_->empty()) rows.process(beam, {});  // what the semantics bars stays barred
+    beam.see_top_tokens(rows);
     if (draws && !beam.in_prompt()) {
       torch_draws_.add(rows, beam, b, first_row);
     } else {

@@ -101,6 +101,7 @@ REFUSED = [
     ({"sibling_penalty": 0.5, "semantics": "ct2"}, "sibling_penalty: semantics 'kit' and 'fairseq' know it"),
     ({"alternatives": True, "semantics": "hf"}, "alternatives: semantics 'kit' and 'ct2' know it, 'hf' does not"),
     ({"groups": 2, "beam_size": 4, "alternatives": True}, "groups does not go together with .* alternatives"),
+    ({"patience": 2.0}, "patience: semantics 'ct2', and 'kit' with stop = 'enough', know it"),
     ({"diversity_penalty": 0.5}, "diversity_penalty is between groups: it needs groups above 1"),
 ]
 
