@@ -29,7 +29,12 @@ METHODS: dict[str, dict[str, Any]] = {
     "sampling": {"beams": BEAMS, "sampling": True},
     "sampling, top-p": {"beams": BEAMS, "sampling": True, "top_p": 0.9},
 }
-CASES = {f"{method}, batch {batch}": (how, batch) for batch in (1, 32) for method, how in METHODS.items()}
+CASES = {  # the rivals need half a second a step for top-p at batch 32
+    f"{method}, batch {batch}": (how, batch)
+    for batch in (1, 32)
+    for method, how in METHODS.items()
+    if not (batch == 32 and "top_p" in how)
+}
 
 
 def run(options: Options) -> results.Result:
