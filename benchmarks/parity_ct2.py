@@ -54,10 +54,6 @@ def run(options: Options) -> results.Result:
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     tally: dict[str, Any] = json.loads(done.stdout)
     total = sum(tally["sentences"].values())
-    rows = []
-    for case, count in sorted(tally["sentences"].items()):
-        share = round(100 * tally["equal"].get(case, 0) / count, 2)
-        rows.append(results.Row(case=case, system="kit", unit="% equal", samples=[share], median=share))
     return results.Result(
         name="parity_ct2",
         date=results.today(),
@@ -69,15 +65,11 @@ def run(options: Options) -> results.Result:
             "near-ties": f"{len(tally['near_ties'])} of {total} sentences",
             "different": len(tally["different"]),
             "scores, attention": f"within {TOLERANCE} (greatest difference {tally['largest_gap']:.1e})",
-            "uses of each option, in combinations": _listed(tally["uses"]),
+            "uses of each option, in combinations": results.listed(tally["uses"]),
             "minutes": round((time.perf_counter() - start) / 60, 1),
         },
-        rows=rows,
+        rows=results.equal_rows(tally["sentences"], tally["equal"]),
     )
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
 def compare(combinations: int, first: int, slow: bool) -> Tally:

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -65,10 +65,6 @@ def run(options: Options) -> results.Result:
     )
     tally: dict[str, Any] = json.loads(done.stdout)
     total = sum(tally["sentences"].values())
-    rows = []
-    for case, count in sorted(tally["sentences"].items()):
-        share = round(100 * tally["equal"].get(case, 0) / count, 2)
-        rows.append(results.Row(case=case, system="kit", unit="% equal", samples=[share], median=share))
     return results.Result(
         name="parity_hf",
         date=results.today(),
@@ -80,16 +76,12 @@ def run(options: Options) -> results.Result:
             "near-ties": f"{len(tally['near_ties'])} of {total} sentences",
             "different": len(tally["different"]),
             "scores": f"within {TOLERANCE} of each other (greatest difference {tally['largest_gap']:.1e})",
-            "uses of each option, in combinations": _listed(tally["uses"]),
-            "lengths of outputs": _listed(tally["lengths"], lambda item: int(item[0])),
+            "uses of each option, in combinations": results.listed(tally["uses"]),
+            "lengths of outputs": results.listed(tally["lengths"], lambda item: int(item[0])),
             "minutes": round((time.perf_counter() - start) / 60, 1),
         },
-        rows=rows,
+        rows=results.equal_rows(tally["sentences"], tally["equal"]),
     )
-
-
-def _listed(counts: dict[str, int], order: Callable[[tuple[str, int]], Any] | None = None) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=order))
 
 
 def compare(combinations: int, methods: list[str], first: int, slow: bool) -> Tally:

@@ -57,14 +57,7 @@ def run(options: Options) -> results.Result:
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     tally: dict[str, Any] = json.loads(done.stdout)
     total = sum(tally["sentences"].values())
-    rows = []
-    for case, count in sorted(tally["sentences"].items()):
-        share = round(100 * tally["equal"].get(case, 0) / count, 2)
-        rows.append(results.Row(case=case, system="kit", unit="% equal", samples=[share], median=share))
-    uses = {
-        f"uses of each option, {name}": ", ".join(f"{use} {n}" for use, n in sorted(counts.items()))
-        for name, counts in tally["uses"].items()
-    }
+    uses = {f"uses of each option, {name}": results.listed(counts) for name, counts in tally["uses"].items()}
     return results.Result(
         name="parity_peer_code",
         date=results.today(),
@@ -78,7 +71,7 @@ def run(options: Options) -> results.Result:
             **uses,
             "minutes": round((time.perf_counter() - start) / 60, 1),
         },
-        rows=rows,
+        rows=results.equal_rows(tally["sentences"], tally["equal"]),
     )
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -59,6 +60,20 @@ def ratio(rows: list[Row], case: str, ours: str, theirs: str) -> Ratio:
     samples = {row.system: row.samples for row in rows if row.case == case}
     rounds = [a / b for a, b in zip(samples[ours], samples[theirs], strict=True)]
     return Ratio(case=case, ours=ours, theirs=theirs, ratio=round(median(rounds), 3))
+
+
+def equal_rows(sentences: dict[str, int], equal: dict[str, int]) -> list[Row]:
+    """Where outputs are compared with a peer's: of the ``sentences`` of each case, the percentage that is ``equal``."""
+    rows = []
+    for case, count in sorted(sentences.items()):
+        share = round(100 * equal.get(case, 0) / count, 2)
+        rows.append(Row(case=case, system="kit", unit="% equal", samples=[share], median=share))
+    return rows
+
+
+def listed(counts: dict[str, int], order: Callable[[tuple[str, int]], Any] | None = None) -> str:
+    """Names and counts in one line, by name if no ``order`` is given."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=order))
 
 
 def machine() -> str:
