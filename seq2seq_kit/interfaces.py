@@ -176,6 +176,11 @@ class Decoder(nn.Module, ABC):
     """
 
     score_kind: ScoreKind = "logits"
+    output_reads_memory: bool = True
+    """False: ``output`` depends on ``hidden`` alone, so that a criterion may give it any selection of positions, N of
+    them as [1, N, H], and no memory."""
+    attention_wanted: bool = True
+    """Set to False on an instance whose attention nobody reads: ``forward`` and ``step`` may then leave it out."""
 
     @abstractmethod
     def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:

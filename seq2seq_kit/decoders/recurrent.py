@@ -91,6 +91,7 @@ class RecurrentDecoder(Decoder):
     cell: Callable[..., Any]  # one layer for one step: (input, state, w_ih, w_hh, b_ih, b_hh) -> new state
     gates: Callable[..., Any]  # the same from the two products: (w_ih input + b_ih, w_hh h + b_hh, state) -> new state
     state_names: tuple[str, ...] = ("h",)
+    output_reads_memory = False
 
     def __init__(self, config: RecurrentDecoderConfig, target: TargetSpec, memory: MemorySpec | None) -> None:
         super().__init__()
