@@ -28,7 +28,7 @@ def register_components() -> list[Component]:
         c("attention", "multihead", "attention.multihead", "MultiheadAttention", "several heads (Vaswani et al. 2017)"),
         c("criterion", "cross_entropy", "criteria.cross_entropy", "CrossEntropy", "masked, with label smoothing"),
         c("tokenizer", "char", "tokenizers.char", "CharTokenizer", "one token a character"),
-        c("tokenizer", "word", "tokenizers.word", "WordTokenizer", "words and punctuation"),
+        c("tokenizer", "word", "tokenizers.word", "WordTokenizer", "words and punctuation, or at white space alone"),
         c("tokenizer", "bpe", "tokenizers.bpe", "BPETokenizer", "byte-pair encoding (Sennrich et al. 2016)"),
         c("tokenizer", "unigram", "tokenizers.unigram", "UnigramTokenizer", "unigram language model (Kudo 2018)"),
         c("metric", "bleu", "metrics.bleu", "BLEU", "sacreBLEU (Post 2018), 0 to 100"),

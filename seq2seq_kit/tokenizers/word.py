@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 from tokenizers import Regex, models, normalizers, pre_tokenizers
@@ -13,6 +14,12 @@ from seq2seq_kit.tokenizers.char import word_level_trainer
 
 JOINER = "￭"
 """On a punctuation mark: there is no space on this side (the joiner of OpenNMT's Tokenizer)."""
+_MARKS = [
+    normalizers.Replace(JOINER, ""),
+    normalizers.Replace(Regex(r"(?<=\S)(?=[^\w\s])"), f" {JOINER}"),
+    normalizers.Replace(Regex(rf"(?<=[^\w\s{JOINER}])(?=\w)"), f"{JOINER} "),
+]
+"""Sets punctuation marks apart."""
 
 
 class WordTokenizerConfig(TokenizerConfig):
@@ -23,6 +30,9 @@ class WordTokenizerConfig(TokenizerConfig):
     """Keep the most frequent words, so many with the four special tokens; null: all."""
     min_frequency: int = Field(default=1, ge=1)
     """Words seen less often in training are unknown."""
+    split: Literal["punctuation", "whitespace"] = "punctuation"
+    """Where to split: at spaces and around punctuation marks, or at white space alone, for text that is tokenized
+    already (phonemes, commands such as ``I_TURN_LEFT``)."""
 
 
 class WordTokenizer(BackedTokenizer):
@@ -30,10 +40,16 @@ class WordTokenizer(BackedTokenizer):
 
     A mark remembers on which sides it touches its neighbour, a word never does and so has one entry wherever it
     stands: ``Où est-il ?`` is ``Où est ￭-￭ il ?``, and ``l'ami`` is ``l ￭'￭ ami``. Decoding gives the text back but for
-    its white space: runs of it, and no-break spaces, become one space.
+    its white space: runs of it, and no-break spaces, become one space. With ``split: whitespace`` marks are part of
+    the words that they touch.
     """
 
     config: WordTokenizerConfig
+
+    @property
+    def _marks(self) -> bool:
+        """Are punctuation marks tokens of their own?"""
+        return self.config.split == "punctuation"
 
     def _learn(self, texts: list[str]) -> Backend:
         backend = Backend(models.WordLevel({}, unk_token="<unk>"))
@@ -41,9 +57,7 @@ class WordTokenizer(BackedTokenizer):
             [
                 *([normalizers.Lowercase()] if self.config.lowercase else []),
                 normalizers.NFC(),
-                normalizers.Replace(JOINER, ""),
-                normalizers.Replace(Regex(r"(?<=\S)(?=[^\w\s])"), f" {JOINER}"),
-                normalizers.Replace(Regex(rf"(?<=[^\w\s{JOINER}])(?=\w)"), f"{JOINER} "),
+                *(_MARKS if self._marks else []),
             ]
         )
         backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -52,11 +66,14 @@ class WordTokenizer(BackedTokenizer):
 
     def _join(self, tokens: list[str]) -> str:
         text = " ".join(tokens)
+        if not self._marks:
+            return text
         return text.replace(f" {JOINER}", "").replace(f"{JOINER} ", "").replace(JOINER, "")
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Each word or mark, without its joiners."""
-        return [token.replace(JOINER, "") for token in super().tokens(ids)]
+        tokens = super().tokens(ids)
+        return [token.replace(JOINER, "") for token in tokens] if self._marks else tokens
 
     def split(self, text: str) -> list[str]:
         """The words and marks of ``text``, joiners and all, known or not: one for each id of ``encode``."""

@@ -132,6 +132,25 @@ def test_with_bytes_nothing_is_unknown(name: str, text: str) -> None:
     assert ALL[name].decode(ids).strip() == expected.strip()
 
 
+@given(known)
+def test_words_at_white_space_keep_their_marks(text: str) -> None:
+    tokenizer = trained("word", [*TEXTS, text], split="whitespace")
+    [ids] = tokenizer.encode([text])
+    assert tokenizer.tokens(ids) == text.split()
+    assert tokenizer.decode(ids) == " ".join(text.split())
+
+
+def test_commands_and_phonemes_are_words(tmp_path: Path) -> None:
+    texts = ["I_TURN_LEFT I_JUMP", "AH0 B ER1", "￭ a￭ b"]
+    tokenizer = trained("word", texts, split="whitespace")
+    tokenizer.save(tmp_path / "words.json")
+    loaded = make(name="word", split="whitespace")
+    loaded.load(tmp_path / "words.json")
+    for one in (tokenizer, loaded):
+        assert [one.tokens(ids) for ids in one.encode(texts)] == [text.split() for text in texts]
+        assert [one.decode(ids) for ids in one.encode(texts)] == texts
+
+
 def split_ascii_space(text: str) -> list[str]:
     for character in "\t\n\r\f\v":
         text = text.replace(character, " ")
