@@ -16,7 +16,7 @@ class SacreBLEUMetric(Metric):
     _signature = ""
 
     def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-        """The corpus score, 0 to 100. Outputs may have different numbers of references."""
+        """The corpus score in percent. Outputs may have different numbers of references."""
         # sacreBLEU wants one list for the first reference of each output, one for the second, …; None: there is none.
         streams = [list(stream) for stream in zip_longest(*references)]
         score = float(self.scorer.corpus_score(list(outputs), streams).score)

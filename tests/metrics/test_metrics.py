@@ -69,6 +69,7 @@ def test_signatures_say_how_it_was_computed() -> None:
         ("bleu", {"lowercase": True, "tokenize": "none"}, "case:lc|eff:no|tok:none"),
         ("chrf", {}, "nrefs:2|case:mixed|eff:yes|nc:6|nw:0"),
         ("chrf", {"word_order": 2}, "nw:2"),
+        ("ter", {}, "nrefs:2|case:lc|tok:tercom|norm:no|punct:yes"),
     ]:
         metric = make(name, **options)
         assert metric.signature() == ""  # the number of references is not known yet
