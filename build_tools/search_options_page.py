@@ -82,6 +82,7 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ('sampling="beams", seed=1', "a beam of drawn candidates"),
     ],
     "temperature": [("temperature=1.3", "flatter"), ('sampling="tokens", seed=1, temperature=0.7', "sharper")],
+    "top_h": [('sampling="tokens", seed=1, top_h=0.4', "four tenths of the entropy")],
     "top_k": [('sampling="tokens", seed=1, top_k=3', "the three likeliest")],
     "top_p": [('sampling="tokens", seed=1, top_p=0.6', "the nucleus of 60%")],
     "min_p": [('sampling="tokens", seed=1, min_p=0.2', "a fifth as likely as the likeliest, or more")],

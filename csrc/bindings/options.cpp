@@ -67,6 +67,7 @@ void bind_options(py::module_& module) {
   options.def_readwrite("prefix_bias", &SearchOptions::prefix_bias);
   bind_name(options, "sampling", &SearchOptions::sampling, &parse_sampling);
   options.def_readwrite("temperature", &SearchOptions::temperature);
+  options.def_readwrite("top_h", &SearchOptions::top_h);
   options.def_readwrite("top_k", &SearchOptions::top_k);
   options.def_readwrite("top_p", &SearchOptions::top_p);
   options.def_readwrite("min_p", &SearchOptions::min_p);

@@ -166,6 +166,7 @@ void SearchOptions::validate() const {
   require(prefix_bias >= 0 && prefix_bias < 1, "prefix_bias", prefix_bias, "at least 0 and below 1");
 
   require_positive("temperature", temperature);
+  require_between("top_h", top_h, 0.0, 1.0);
   require(top_k >= 0, "top_k", top_k, "at least 0");
   require_between("top_p", top_p, 0.0, 1.0);
   require_between("min_p", min_p, 0.0, 1.0);

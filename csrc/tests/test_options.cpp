@@ -115,6 +115,7 @@ void test_penalties() {
 void test_sampling() {
   REFUSES(temperature, 0);
   REFUSES(temperature, kInfinity);
+  REFUSES(top_h, 1.1);
   REFUSES(top_k, -1);
   REFUSES(top_p, 1.1);
   REFUSES(min_p, -0.1);

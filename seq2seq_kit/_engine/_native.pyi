@@ -69,6 +69,7 @@ class SearchOptions:
     prefix_bias: float
     sampling: str
     temperature: float
+    top_h: float
     top_k: int
     top_p: float
     min_p: float

@@ -38,6 +38,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "favoured prefix": {"prefix_bias": 0.4},
     "samples": {"sampling": "tokens", "seed": 3},
     "samples, cut": {"sampling": "tokens", "seed": 3, "temperature": 1.3, "top_k": 12, "top_p": 0.9, "min_p": 0.01},
+    "samples, top-H": {"sampling": "tokens", "seed": 3, "top_h": 0.6},
     "samples, typical": {"sampling": "tokens", "seed": 3, "typical_p": 0.8, "epsilon": 0.001, "eta": 0.01},
     "drawn beams": {"sampling": "beams", "seed": 3},
     "groups": {"groups": 2, "diversity_penalty": 0.8},

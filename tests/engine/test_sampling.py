@@ -28,6 +28,7 @@ from seq2seq_kit.testing.reference_search import reference_search
 def warpers(draw: st.DrawFn) -> dict[str, float]:
     """Some of the options that narrow a distribution."""
     chosen = {
+        "top_h": st.sampled_from([0.2, 0.6, 0.9, 1.0]),
         "top_k": st.sampled_from([1, 2, 5, 40]),
         "top_p": st.sampled_from([0.0, 0.3, 0.9, 0.999]),
         "min_p": st.sampled_from([0.02, 0.3, 1.0]),

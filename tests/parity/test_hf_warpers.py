@@ -21,7 +21,7 @@ if not FILE.is_file():
     pytest.skip(f"{FILE} is not there", allow_module_level=True)
 
 FIELDS = {"top_k": ("top_k", "k"), "top_p": ("top_p", "p"), "min_p": ("min_p", "p"), "typical": ("typical_p", "mass")}
-FIELDS |= {"epsilon": ("epsilon", "eps"), "eta": ("eta", "eps")}
+FIELDS |= {"top_h": ("top_h", "alpha"), "epsilon": ("epsilon", "eps"), "eta": ("eta", "eps")}
 CASES = [case for case in json.loads(FILE.read_text())["cases"] if case["op"] in FIELDS]
 
 

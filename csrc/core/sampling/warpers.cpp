@@ -38,8 +38,8 @@ struct Warper {
   }
 };
 
-/// The k-th greatest score of a row; blocks that cannot hold it are passed over.
-float kth_greatest(const SampleRow& row, int64_t k, std::vector<float>& values) {
+/// The k greatest scores of a row, the least of them last, into `values`; blocks that hold none are passed over.
+void find_greatest(const SampleRow& row, int64_t k, std::vector<float>& values) {
   const auto kth = [&] {
     std::nth_element(values.begin(), values.begin() + (k - 1), values.end(), std::greater<>());
     return values[k - 1];
@@ -62,7 +62,32 @@ float kth_greatest(const SampleRow& row, int64_t k, std::vector<float>& values) 
       }
     }
   }
-  return kth();
+  kth();
+  values.resize(k);
+}
+
+/// Keeps the likeliest of the 100 likeliest, whose terms of the entropy add up to at most `share` of it.
+void keep_entropy(SampleRow& row, double share, SampleBuffers& buffers) {
+  constexpr int64_t kMost = 100;
+  const float max = row.max();
+  const int64_t most = std::min(kMost, row.vocab());
+  auto& values = buffers.values;
+  find_greatest(row, most, values);
+  std::sort(values.begin(), values.end(), std::greater<>());
+  int32_t weights[kMost];
+  kernels::weights(values.data(), most, max, weights);
+  int64_t total = 0;
+  for (int64_t i = 0; i < most; ++i) total += weights[i];
+  const double log_total = std::log(static_cast<double>(total) / kernels::kOne);
+  double so_far[kMost], entropy = 0;  // -p log p, added up from the likeliest
+  for (int64_t i = 0; i < most && weights[i] > 0; ++i) {
+    const double p = static_cast<double>(weights[i]) / static_cast<double>(total);
+    entropy += p * (static_cast<double>(max - values[i]) + log_total);
+    so_far[i] = entropy;
+  }
+  float radius = 0;
+  for (int64_t i = 0; i < most && weights[i] > 0 && so_far[i] <= share * entropy; ++i) radius = max - values[i];
+  kernels::keep(row.scores.data(), row.vocab(), max, 0, radius, row.maxima.data());
 }
 
 /// Keeps those nearest to `centre` that together weigh at least `share` of all.
@@ -136,8 +161,10 @@ void warp(const SearchOptions& options, SampleRow& row, int64_t* sums, SampleBuf
   const auto keep_likelier = [&](double cutoff, const kernels::Mass& mass) {
     warper.keep(row, 0, std::max(0.0f, static_cast<float>(-std::log(cutoff) - log_total(mass))));
   };
+  if (options.top_h > 0) keep_entropy(row, options.top_h, buffers);
   if (options.top_k > 0 && options.top_k < row.vocab()) {
-    warper.keep(row, 0, row.max() - kth_greatest(row, options.top_k, buffers.values));
+    find_greatest(row, options.top_k, buffers.values);
+    warper.keep(row, 0, row.max() - buffers.values.back());
   }
   if (options.top_p < 1) warper.keep_nearest(row, 0, options.top_p);
   if (options.min_p > 0) warper.keep(row, 0, static_cast<float>(-std::log(options.min_p)));

@@ -21,16 +21,18 @@ struct SampleRow {
   float max() const { return *std::max_element(maxima.begin(), maxima.end()); }
 };
 
-/// Narrows a row, in which something is possible, by the options `top_k`, `top_p`, `min_p`, `typical_p`, `epsilon` and
-/// `eta`, in this order, which is Hugging Face's; each sees what those before it have left, renormalised, and leaves at
-/// least one token; where beams are drawn with `semantics="hf"`, one more than there are end symbols. The temperature
-/// has been applied before.
+/// Narrows a row, in which something is possible, by the options `top_h`, `top_k`, `top_p`, `min_p`, `typical_p`,
+/// `epsilon` and `eta`, in this order, which is Hugging Face's; each sees what those before it have left, renormalised,
+/// and leaves at least one token; where beams are drawn with `semantics="hf"`, one more than there are end symbols. The
+/// temperature has been applied before.
 ///
 /// All of them are written in terms of d = max - x, how much less likely a token is than the likeliest, in nats; of the
 /// weights w = 2^30 exp(-d), rounded to whole numbers; of W, their sum, and of T, the sum of 2^30 d exp(-d), rounded.
 /// So p = w / W, -log p = d + log(W / 2^30), and the entropy is T / W + log(W / 2^30). Tokens are kept or removed by
 /// their d alone: those of the same d share their fate.
 ///
+/// - top-H (arXiv:2509.02510): of the 100 smallest d, renormalised, up to the last with which the terms -p log p, added
+///   up in ascending order in float64, are at most this share of all; at least d = 0, also for beams.
 /// - top-k (Fan et al. 2018): d up to the k-th smallest.
 /// - top-p (Holtzman et al. 2020): the least radius r such that the tokens with d <= r weigh at least p W.
 /// - min-p (Nguyen et al. 2024): d <= -log(min_p).

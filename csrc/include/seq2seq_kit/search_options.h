@@ -73,6 +73,7 @@ struct SearchOptions {
 
   Sampling sampling = Sampling::off;
   double temperature = 1.0;
+  double top_h = 0.0;
   int64_t top_k = 0;
   double top_p = 1.0;
   double min_p = 0.0;

@@ -91,6 +91,7 @@ inline void sampling(Bytes& bytes, SearchOptions& o) {
   if (bytes.once_in(3)) o.typical_p = bytes.between(1, 10) / 10.0;
   if (bytes.once_in(3)) o.epsilon = bytes.between(0, 9) / 20.0;
   if (bytes.once_in(3)) o.eta = bytes.between(0, 9) / 20.0;
+  if (bytes.once_in(3)) o.top_h = bytes.between(0, 10) / 10.0;
   o.seed = bytes.byte();
 }
 

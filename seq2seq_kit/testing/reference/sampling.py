@@ -8,6 +8,7 @@ random whole number below their total.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,13 +78,15 @@ def masses(scores: Tensor) -> Masses:
 
 
 def warp(scores: Tensor, options: SearchOptions) -> Tensor:
-    """The scores [V], -inf where they are removed by top-k, top-p, min-p, typical, epsilon and eta, in this order.
+    """The scores [V], -inf where they are removed by top-H, top-k, top-p, min-p, typical, epsilon and eta, in this order.
 
     Each leaves a token; where Hugging Face draws beams, one more than there are end symbols.
     """
     if scores.max() == -math.inf:
         return scores
     least = 1 + len(options.eos_ids) if options.semantics == "hf" and options.sampling == "beams" else 1
+    if options.top_h:
+        scores = _keep_entropy(scores, options.top_h)
     if options.top_k and options.top_k < len(scores):
         d = scores.max() - scores
         scores = _keep(scores, 0.0, d.sort().values[options.top_k - 1].item(), least)
@@ -111,6 +114,15 @@ def _keep(scores: Tensor, centre: float, radius: float, least: int) -> Tensor:
     distance = _distance(scores, centre)
     enough = distance.sort().values[min(least, len(scores)) - 1] if least > 1 else torch.tensor(0.0)
     return torch.where(distance <= torch.maximum(torch.tensor(radius), enough), scores, -math.inf)
+
+
+def _keep_entropy(scores: Tensor, share: float) -> Tensor:
+    """Keep the likeliest of the 100 likeliest, whose terms -p log p add up to at most ``share`` of the entropy."""
+    m = masses(scores.sort(descending=True).values[:100])
+    terms = [w / m.total * (d + m.log_total) for d, w in zip(m.d.tolist(), m.weights, strict=True) if w]
+    so_far = list(itertools.accumulate(terms))
+    radius = max((d for d, entropy in zip(m.d.tolist(), so_far) if entropy <= share * so_far[-1]), default=0.0)
+    return _keep(scores, 0.0, radius, 1)
 
 
 def _keep_nearest(scores: Tensor, centre: float, share: float, least: int) -> Tensor:
