@@ -142,8 +142,8 @@ class SearchOptions:
     temperature: float = 1.0
     """Scores are divided by it before the softmax, also in greedy and beam search: below 1 sharpens."""
     top_h: float = 0.0
-    """Of the 100 likeliest tokens, renormalised, only the likeliest: as many as have, with their terms -p log p, at most
-    this share of the entropy, and at least one (top-H decoding, arXiv:2509.02510, as in Hugging Face); 0: all."""
+    """Of the 100 likeliest tokens, renormalised, only the likeliest: as many as have, with their terms -p log p, at
+    most this share of the entropy, and at least one (top-H decoding, arXiv:2509.02510, as in Hugging Face); 0: all."""
     top_k: int = 0
     """Only the k likeliest tokens (Fan et al. 2018); 0: all."""
     top_p: float = 1.0

@@ -78,7 +78,7 @@ def masses(scores: Tensor) -> Masses:
 
 
 def warp(scores: Tensor, options: SearchOptions) -> Tensor:
-    """The scores [V], -inf where they are removed by top-H, top-k, top-p, min-p, typical, epsilon and eta, in this order.
+    """The scores [V], -inf where top-H, top-k, top-p, min-p, typical, epsilon and eta, in this order, remove them.
 
     Each leaves a token; where Hugging Face draws beams, one more than there are end symbols.
     """
@@ -119,10 +119,10 @@ def _keep(scores: Tensor, centre: float, radius: float, least: int) -> Tensor:
 def _keep_entropy(scores: Tensor, share: float) -> Tensor:
     """Keep the likeliest of the 100 likeliest, whose terms -p log p add up to at most ``share`` of the entropy."""
     m = masses(scores.sort(descending=True).values[:100])
-    terms = [w / m.total * (d + m.log_total) for d, w in zip(m.d.tolist(), m.weights, strict=True) if w]
-    so_far = list(itertools.accumulate(terms))
-    radius = max((d for d, entropy in zip(m.d.tolist(), so_far) if entropy <= share * so_far[-1]), default=0.0)
-    return _keep(scores, 0.0, radius, 1)
+    possible = [(d, w / m.total) for d, w in zip(m.d.tolist(), m.weights, strict=True) if w]
+    so_far = list(itertools.accumulate(p * (d + m.log_total) for d, p in possible))
+    kept = sum(entropy <= share * so_far[-1] for entropy in so_far)
+    return _keep(scores, 0.0, possible[max(kept, 1) - 1][0], 1)
 
 
 def _keep_nearest(scores: Tensor, centre: float, share: float, least: int) -> Tensor:
