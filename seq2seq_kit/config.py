@@ -8,9 +8,9 @@ A component's section names it and gives its options, or is the bare name::
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -65,6 +65,15 @@ class ComponentConfig(Config):
 
     name: str
     """The component's name, bare or qualified by its distribution."""
+
+
+class TaskConfig(ComponentConfig):
+    """Base of a task's configuration, for what a run is told before the task is built."""
+
+    reads_source: ClassVar[bool] = True
+    """False: there is nothing to encode, and a run has no encoder (a language model)."""
+    search_defaults: ClassVar[Mapping[str, Any]] = {}
+    """Search options that a run of this task has where its ``search:`` section says nothing of them."""
 
 
 def component_field(kind: str) -> Any:

@@ -357,7 +357,8 @@ class Task(ABC):
     Built as ``cls(config)``, then prepared (training) or loaded (decoding).
     """
 
-    source_spec: SourceSpec
+    source_spec: SourceSpec | None
+    """None: there is no source, and what a user gives to decode is what the output starts with (a language model)."""
     target_spec: TargetSpec
     shared_vocabulary: bool = False
     """An id means the same token in a source and in a target."""

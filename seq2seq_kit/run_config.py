@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from seq2seq_kit.config import Config, component_field, only_known_fields, validate
+from seq2seq_kit.config import ComponentConfig, Config, TaskConfig, component_field, only_known_fields, validate
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.yaml_reader import read_yaml
@@ -33,7 +33,8 @@ class DataConfig(Config):
 class ModelConfig(Config):
     """The parts of the model. The attention belongs to the decoder's section."""
 
-    encoder: component_field("encoder")  # type: ignore[valid-type]
+    encoder: component_field("encoder") | None = None  # type: ignore[valid-type]
+    """None for a task without a source: a language model."""
     decoder: component_field("decoder")  # type: ignore[valid-type]
 
 
@@ -105,10 +106,32 @@ class RunConfig(Config):
     model: ModelConfig
     criterion: component_field("criterion") = {"name": "cross_entropy"}  # type: ignore[valid-type]
     training: TrainingConfig
-    search: SearchSection = SearchOptions()
-    """The options of decoding, in validation and as the defaults of the run's verb."""
+    search: SearchSection = {}  # type: ignore[assignment]
+    """The options of decoding, in validation and as the defaults of the run's verb. What is not said here is as the
+    task has it."""
     processors: list[component_field("processor")] = []  # type: ignore[valid-type]
     """What changes the scores of a search, in this order, after the built-in options; for instance a plugin's."""
+
+    @model_validator(mode="after")
+    def _reads_a_source_or_not(self) -> RunConfig:
+        reads, encodes = _of_the_task(self.task).reads_source, self.model.encoder is not None
+        if reads != encodes:
+            problem = "has a source: say which encoder reads it" if reads else "has no source: leave the encoder out"
+            parts = {"task": repr(self.task.name), "problem": problem}
+            raise PydanticCustomError("sentence", "model.encoder: the task {task} {problem}", parts)
+        return self
+
+    @field_validator("search", mode="before")
+    @classmethod
+    def _with_the_tasks_defaults(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, dict) and "task" in info.data:
+            return {**_of_the_task(info.data["task"]).search_defaults, **value}
+        return value
+
+
+def _of_the_task(section: ComponentConfig) -> type[TaskConfig]:
+    """What a task's section says of the run."""
+    return type(section) if isinstance(section, TaskConfig) else TaskConfig
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:

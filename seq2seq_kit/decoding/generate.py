@@ -54,7 +54,7 @@ class Decoding:
         members, memories = [], []
         for system, own in zip(self.systems, encoded, strict=True):
             batch = system.task.collate(own).to(self.device)
-            memory = system.model.encoder(batch)
+            memory = system.model.encode(batch)
             decoder = system.model.decoder
             members.append(Member(decoder.step, decoder.init_state(memory, len(batch)), system.weight))
             memories.append(memory)
@@ -69,6 +69,8 @@ class Decoding:
             on_tokens=on_tokens,
             cancellation=cancellation,
         )
+        if memories[0] is None:
+            return found
         return [
             [_without_padding(hypothesis, length) for hypothesis in hypotheses]
             for hypotheses, length in zip(found, memories[0].mask.sum(1).tolist(), strict=True)

@@ -93,7 +93,7 @@ def score_batch(
     given = _padded(targets).to(device)  # [B, T]
     prefix = torch.cat([torch.full_like(given[:, :1], options.bos_id), given[:, :-1]], 1)
     with torch.inference_mode():
-        memory = model.encoder(batch)
+        memory = model.encode(batch)
         hidden = model.decoder(prefix, memory).hidden  # [B, T, H]
         chosen = []
         for t in range(given.shape[1]):  # by position, so that [B, T, V'] never exists

@@ -16,7 +16,9 @@ WISHES = ("prefix", "constraints", "banned", "choices")
 - ``prefix``: a text with which the output must start;
 - ``constraints``: phrases that must appear, each a text, or a list of texts of which one must;
 - ``banned``: phrases that must not appear;
-- ``choices``: the texts of which the output must be one."""
+- ``choices``: the texts of which the output must be one.
+
+For a task without a source, ``Example.source`` is the ``prefix`` where none is given."""
 
 
 def sentence_inputs(
@@ -56,6 +58,8 @@ class _Phrases:
     def __init__(self, task: Task, example: Example) -> None:
         self._task = task
         self._extras = example.extras
+        if task.source_spec is None:
+            self._extras = {"prefix": example.source, **example.extras}
         self._where = "" if example.id is None else f"example {example.id}: "
 
     def one(self, name: str) -> TokenSequence:

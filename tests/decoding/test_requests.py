@@ -75,7 +75,7 @@ def test_wrong_requests_get_a_sentence(pipeline: Pipeline) -> None:
     refused("prefix has 'klingon': the target vocabulary lacks a word of it", prefixes=["klingon"])
     refused("banned has 3, which is no text", banned=[[3]])
     refused("choices has '', which holds no word", choices=[[""]])
-    refused("unknown metric 'ter'", mbr="ter")
+    refused("unknown metric 'meteor'", mbr="meteor")
     refused("no_repeat_ngram_source", no_repeat_ngram_source=2)  # source and target ids are not the same tokens
     with pytest.raises(DataError, match="example 7: prefix has"):
         list(pipeline.generate([Example("one", id=7, extras={"prefix": 3})], pipeline.options()))
