@@ -3,7 +3,10 @@
 A TSV line is ``source TAB target``, split at the tab and nowhere else: there is no quoting and no escape, a quotation
 mark is text. A JSONL line is an object with a source and a target; ``references`` may hold a list of further correct
 targets, other fields are ignored. Two parallel files hold one sentence a line, line N of one beside line N of the
-other. Files are UTF-8; a byte-order mark at the start and the ends of lines (LF or CRLF) are dropped, all else is kept.
+other. Where only targets are wanted (``targets_only``), a file that is neither TSV nor JSONL by its name holds one a
+line, and empty lines between them are passed over.
+
+Files are UTF-8; a byte-order mark at the start and the ends of lines (LF or CRLF) are dropped, all else is kept.
 """
 
 from __future__ import annotations
@@ -75,6 +78,7 @@ class Examples(Iterator[Example]):
         source_field: the name of the source in JSONL.
         target_field: the name of the target in JSONL.
         reverse: the second column of TSV, or the second file, is the source. JSONL says by its fields which is which.
+        targets_only: there is one file, and the source of every example is empty.
 
     Each example's ``id`` is its line number, counted from 1.
 
@@ -91,21 +95,25 @@ class Examples(Iterator[Example]):
         source_field: str = "source",
         target_field: str = "target",
         reverse: bool = False,
+        targets_only: bool = False,
     ) -> None:
         self._on_error = on_error
+        self._targets_only = targets_only
         self._reverse = reverse
         self._source_field, self._target_field = source_field, target_field
+        if targets_only and len(paths) != 1:
+            raise DataError(f"give one file of texts, not {len(paths)}: there are no sources")
         if len(paths) not in (1, 2):
             raise DataError(f"give one data file, or two parallel ones (source, target), not {len(paths)}")
         self._paths = [_resolve(path) for path in paths]
         self.report = ReadReport(" and ".join(map(str, self._paths)))
         for path in self._paths:
-            if reverse and _format(path) == "jsonl":
+            if reverse and not targets_only and _format(path) == "jsonl":
                 raise DataError(
                     f"{path}: 'reverse' swaps columns or files, and JSONL has fields: leave it out and give "
                     f"source_field: {target_field} and target_field: {source_field}"
                 )
-            if len(paths) == 2 and (_format(path) == "jsonl" or path.name.removesuffix(".gz").endswith(".tsv")):
+            if len(paths) == 2 and (_format(path) == "jsonl" or _is_tsv(path)):
                 raise DataError(
                     f"{path}: holds pairs, and two files are read as parallel text (sources, then targets), "
                     "one sentence a line: give a file of pairs alone"
@@ -123,14 +131,16 @@ class Examples(Iterator[Example]):
             for lines, row in enumerate(zip_longest(*streams), 1):
                 if None in row:
                     self._uneven(lines - 1, row, streams)
+                if self._plain and not row[0].strip():
+                    continue
                 try:
-                    example = _checked(self._example(lines, row))
+                    example = self._checked(self._example(lines, row))
                 except MalformedLine as error:
                     self._malformed(error, lines)
                     continue
                 report.examples += 1
                 yield example
-        if lines == 0:
+        if report.examples == 0 and not report.skipped:
             raise DataError(f"{report.name}: is empty: it holds no example")
         if report.examples == 0:
             raise DataError(f"{report}; there is no usable example")
@@ -144,6 +154,8 @@ class Examples(Iterator[Example]):
         text = _decode(row[0])
         if not text.strip():
             raise MalformedLine("empty line", "is empty")
+        if self._plain:
+            return Example("", text, id=number)
         if _format(self._paths[0]) == "jsonl":
             return self._from_json(text, number)
         columns = text.split("\t")
@@ -154,7 +166,7 @@ class Examples(Iterator[Example]):
 
     def _pair(self, texts: list[str], number: int) -> Example:
         source, target = reversed(texts) if self._reverse else texts
-        return Example(source, target, id=number)
+        return Example("" if self._targets_only else source, target, id=number)
 
     def _from_json(self, text: str, number: int) -> Example:
         try:
@@ -169,8 +181,24 @@ class Examples(Iterator[Example]):
         if not isinstance(references, list):
             raise MalformedLine("wrong type", f"its 'references' must be a list, is a {type(references).__name__}")
         references = [_text(reference, "references") for reference in references]
-        source, target = (_text(_value(record, name), name) for name in (self._source_field, self._target_field))
+        target = _text(_value(record, self._target_field), self._target_field)
+        if self._targets_only:
+            return Example("", target, id=number)
+        source = _text(_value(record, self._source_field), self._source_field)
         return Example(source, target, references, id=number)
+
+    @property
+    def _plain(self) -> bool:
+        """Is each line one target?"""
+        path = self._paths[0]
+        return self._targets_only and _format(path) == "text" and not _is_tsv(path)
+
+    def _checked(self, example: Example) -> Example:
+        """Refuse what nothing can be learnt from."""
+        for side in ("target",) if self._targets_only else ("source", "target"):
+            if not getattr(example, side).strip():
+                raise MalformedLine(f"empty {side}", f"has an empty {side}")
+        return example
 
     def _malformed(self, error: MalformedLine, number: int) -> None:
         if self._on_error == "stop":
@@ -205,6 +233,10 @@ def _resolve(name: str) -> Path:
 
 def _format(path: Path) -> Literal["jsonl", "text"]:
     return "jsonl" if path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")) else "text"
+
+
+def _is_tsv(path: Path) -> bool:
+    return path.name.removesuffix(".gz").endswith(".tsv")
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -259,11 +291,3 @@ def _text(value: Any, name: str) -> str:
     except UnicodeEncodeError:  # JSON can spell half of a surrogate pair
         raise MalformedLine("invalid Unicode", f"its {name!r} holds half of a surrogate pair") from None
     return value
-
-
-def _checked(example: Example) -> Example:
-    """Refuse what nothing can be learnt from."""
-    for side in ("source", "target"):
-        if not getattr(example, side).strip():
-            raise MalformedLine(f"empty {side}", f"has an empty {side}")
-    return example

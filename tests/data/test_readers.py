@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -228,3 +229,22 @@ def test_reading_is_lazy(tmp_path: Path) -> None:
     """The first example is there before the file's end is looked at."""
     path = write(tmp_path / "a.tsv", b"a\tb\n" * 100_000 + b"\xff\n")
     assert next(Examples([path])).source == "a"
+
+
+def test_targets_alone_are_lines_columns_or_fields(tmp_path: Path) -> None:
+    def targets(name: str, text: str, **more: Any) -> list[tuple[Any, str, str | None]]:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return [(e.id, e.source, e.target) for e in Examples([str(path)], targets_only=True, **more)]
+
+    assert targets("a.txt", "one\ttwo\n\n three\n") == [(1, "", "one\ttwo"), (3, "", " three")]
+    assert targets("a.tsv", "one\tun\n") == [(1, "", "un")]
+    assert targets("a.tsv", "one\tun\n", reverse=True) == [(1, "", "one")]
+    assert targets("a.jsonl", '{"text": "un"}\n', target_field="text") == [(1, "", "un")]
+    assert next(Examples(["phrasebook:dev"], targets_only=True)).target
+    with pytest.raises(DataError, match="line 1: has an empty target"):
+        targets("a.tsv", "one\t \n")
+    with pytest.raises(DataError, match="is empty: it holds no example"):
+        targets("a.txt", "\n\n")
+    with pytest.raises(DataError, match="give one file of texts, not 2"):
+        Examples(["a", "b"], targets_only=True)
