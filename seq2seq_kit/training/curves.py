@@ -1,4 +1,4 @@
-"""``curves.png``: the losses and the scores of a run over its steps."""
+"""``curves.png``: losses, scores, learning rate and throughput of a run over its steps."""
 
 from __future__ import annotations
 
@@ -36,30 +36,44 @@ class Curves(Callback):
 
 
 def draw_curves(records: list[Record], path: Path) -> None:
-    """Write a PNG of training and validation loss, and below it of every score, over steps."""
+    """Write a PNG: over the steps, the losses, the scores where there are any, the learning rate and the throughput."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     training = [r for r in records if r["kind"] == "train"]
     validation = [r for r in records if r["kind"] == "validation"]
     scores = [name for name in (validation[-1] if validation else {}) if name not in _NOT_A_SCORE]
-    figure = Figure(figsize=(8, 7 if scores else 4), layout="constrained")
+    heights = {"loss": 3, **({"scores": 3} if scores else {}), "rate": 1, "speed": 1}
+    figure = Figure(figsize=(8, sum(heights.values()) + 1), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2 if scores else 1, 1, sharex=True, squeeze=False)[:, 0]
-    _curve(axes[0], training, "loss", "training", linewidth=1, alpha=0.7)
-    _curve(axes[0], validation, "loss", "validation", marker="o", markersize=3)
-    axes[0].set_ylabel("loss (nats per token)")
+    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=list(heights.values()))
+    axes = dict(zip(heights, panels, strict=True))
+    _curve(axes["loss"], training, "loss", "training", linewidth=1, alpha=0.7)
+    _curve(axes["loss"], validation, "loss", "validation", marker="o", markersize=3)
     for name in scores:
-        _curve(axes[1], validation, name, name, marker="o", markersize=3)
-    if scores:
-        axes[1].set_ylabel("score")
+        _curve(axes["scores"], validation, name, name, marker="o", markersize=3)
+    _curve(axes["rate"], training, "learning_rate", "learning rate", linewidth=1)
+    _curve(axes["speed"], training, "tokens_per_second", "target tokens/s", linewidth=1)
+    for name, label in (
+        ("loss", "loss (nats per token)"),
+        ("scores", "score"),
+        ("rate", "learning rate"),
+        ("speed", "tokens/s"),
+    ):
+        if name in axes:
+            axes[name].set_ylabel(label)
+    for name in ("rate", "speed"):
+        axes[name].set_ylim(bottom=0)
+    axes["rate"].ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     best = [r["step"] for r in validation if r["best"]]
-    for axis in axes:
+    for name, axis in axes.items():
         if best:
             axis.axvline(best[-1], color="gray", linestyle=":", linewidth=1, label=f"best (step {best[-1]:,})")
         axis.grid(alpha=0.3)
-        axis.legend()
-    axes[-1].set_xlabel("step")
+        if name in ("loss", "scores") and axis.get_legend_handles_labels()[0]:
+            axis.legend()
+    panels[-1].set_xlabel("step")
+    figure.align_ylabels(panels)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=120)
     write_atomically(path, image.getvalue())
