@@ -50,20 +50,33 @@ class TrainingConfig(Config):
     """Stop after this much training time (validation included). At least one of the two limits must be given."""
     batch_tokens: int = Field(default=4096, ge=1)
     """Padded tokens a batch, the longer side counted; examples of like length are batched together."""
-    optimizer: Literal["adam", "adamw"] = "adam"
-    """Adam (Kingma and Ba 2015), or AdamW with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    batches_per_update: int = Field(default=1, ge=1)
+    """Batches whose gradients are accumulated for one update (over all processes); the loss is the mean over all their
+    target tokens, as if they were one."""
+    optimizer: Literal["adam", "adamw", "adafactor", "sgd"] = "adam"
+    """Adam (Kingma and Ba 2015), AdamW with decoupled weight decay (Loshchilov and Hutter 2019), Adafactor (Shazeer and
+    Stern 2018; little memory; ``betas`` are not used), or SGD (with ``momentum``)."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """The peak learning rate, multiplied by ``schedule``."""
     betas: tuple[Beta, Beta] = (0.9, 0.98)
     """Decay of the running means of the gradient and of its square (Kingma and Ba 2015)."""
+    epsilon: float = Field(default=1e-8, gt=0)
+    """Added by Adam and AdamW to the root of the mean square; larger damps what is learned from few gradients."""
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    """Of SGD: the share of the last update that is repeated."""
     weight_decay: float = Field(default=0.0, ge=0)
     """How strongly weights are drawn to zero."""
+    weight_decay_on: Literal["matrices", "all"] = "matrices"
+    """What ``weight_decay`` draws: matrices and embeddings alone, or biases and the gains of norms too."""
     schedule: component_field("schedule") = {"name": "constant"}  # type: ignore[valid-type]
     """Multiplies the learning rate at each step."""
     teacher_forcing: component_field("schedule") = {"name": "constant"}  # type: ignore[valid-type]
     """The probability, at each step, that the decoder is fed the reference token and not its own output (1 to 0)."""
     clip_norm: float | None = Field(default=1.0, gt=0)
     """Largest gradient norm (Pascanu et al. 2013); null: no clipping."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the arithmetic in training steps, under autocast; weights and optimizer stay float32. float16 scales the loss
+    so that small gradients are not lost (Micikevicius et al. 2018)."""
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     """How float32 matrices are multiplied in training steps, as ``torch.set_float32_matmul_precision`` says:
     ``medium`` may round the factors to bfloat16 and is up to twice as fast on some CPUs; ``high`` allows TF32 on

@@ -1,4 +1,4 @@
-"""The precision of float32 matrix products, for as long as a training step takes."""
+"""The precision of the arithmetic, for as long as a training step takes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+_REDUCED = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @contextmanager
@@ -17,3 +19,8 @@ def matmul_precision(precision: str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """Mixed precision (Micikevicius et al. 2018): the weights stay float32, matrix products are of ``precision``."""
+    return torch.autocast(device.type, _REDUCED.get(precision), enabled=precision in _REDUCED)

@@ -1,25 +1,29 @@
 """Where a run stands: all that makes a resumed run the same as an unbroken one, as safetensors and JSON.
 
-``training.safetensors`` holds the weights (``model.*``), the optimizer (``optimizer.<parameter>.<name>``), the random
-generators (``random.*``), and as metadata the fields of :class:`TrainingState`. The order of the data needs no
-generator: it is a function of the seed and the epoch.
+``training.safetensors`` holds the weights (``model.*``, ``criterion.*``), the optimizer
+(``optimizer.<parameter>.<name>``), the random generators of each process (``random.<process>.*``), and as metadata the
+fields of :class:`TrainingState` and the loss scale. The order of the data needs no generator: it is a function of the
+seed and the epoch.
 """
 
 from __future__ import annotations
 
-import random
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from seq2seq_kit.checkpoint import LAST, MODEL_PREFIX, load_weights, weights
+from seq2seq_kit.checkpoint import LAST, load_weights, weights
 from seq2seq_kit.errors import CheckpointError
+from seq2seq_kit.interfaces import TensorDict
 from seq2seq_kit.sealed import read_tensors, write_tensors
+from seq2seq_kit.training.learner import Learner
 
 _OPTIMIZER = "optimizer."
+_RANDOM = "random."
 
 
 @dataclass
@@ -52,49 +56,74 @@ class TrainingState:
     window: Window = field(default_factory=Window)
 
 
-def save_state(run: Path, state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Replace ``training.safetensors`` in one atomic step."""
-    python_version, python_words, gauss_next = random.getstate()
-    tensors = {f"{MODEL_PREFIX}{name}": tensor for name, tensor in weights(model).items()}
-    for name, parameter in model.named_parameters():
+@dataclass
+class Saved:
+    """What :func:`load_state` found."""
+
+    state: TrainingState
+    generators: list[TensorDict]  # of each process
+    facts: dict[str, Any]  # what else was saved
+
+
+def save_state(
+    run: Path,
+    state: TrainingState,
+    learner: Learner,
+    optimizer: torch.optim.Optimizer,
+    generators: Sequence[TensorDict],
+    facts: Mapping[str, Any],
+) -> None:
+    """Replace ``training.safetensors`` in one atomic step.
+
+    Args:
+        generators: the random state of each process.
+        facts: further JSON values to keep.
+    """
+    tensors = weights(learner)
+    for name, parameter in _optimized(learner, optimizer).items():
         for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{_OPTIMIZER}{name}.{key}"] = value
-    tensors["random.python"] = torch.tensor(python_words, dtype=torch.int64)
-    tensors["random.torch"] = torch.get_rng_state()
-    device = next(model.parameters()).device
-    if device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
-    facts = {**asdict(state), "python_random": [python_version, gauss_next]}
-    write_tensors(run / LAST, tensors, facts)
+            if value is not None:
+                tensors[f"{_OPTIMIZER}{name}.{key}"] = value
+    for process, generator in enumerate(generators):
+        tensors.update({f"{_RANDOM}{process}.{name}": tensor for name, tensor in generator.items()})
+    write_tensors(run / LAST, tensors, {**facts, **asdict(state)})
 
 
-def load_state(run: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingState:
-    """Put model, optimizer and random generators back to where :func:`save_state` found them."""
+def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> Saved:
+    """Put model, criterion and optimizer back to where :func:`save_state` found them."""
     tensors, facts = read_tensors(run / LAST)
-    load_weights(model, _below(MODEL_PREFIX, tensors), run / LAST)
-    _load_optimizer(optimizer, model, _below(_OPTIMIZER, tensors))
+    learned = {name: x for name, x in tensors.items() if not name.startswith((_OPTIMIZER, _RANDOM))}
+    load_weights(learner, learned, run / LAST)
+    _load_optimizer(optimizer, learner, _below(_OPTIMIZER, tensors))
+    generators: list[TensorDict] = []
+    while found := _below(f"{_RANDOM}{len(generators)}.", tensors):
+        generators.append(found)
+    if not generators:
+        raise CheckpointError(f"{run / LAST}: is incomplete: it holds no random generators")
+    names = [f.name for f in fields(TrainingState)]
     try:
-        python_version, gauss_next = facts["python_random"]
-        random.setstate((python_version, tuple(tensors["random.python"].tolist()), gauss_next))
-        torch.set_rng_state(tensors["random.torch"])
-        device = next(model.parameters()).device
-        if device.type == "cuda" and "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"], device)
-        values = {f.name: facts[f.name] for f in fields(TrainingState)}
+        values = {name: facts.pop(name) for name in names}
     except KeyError as error:
         raise CheckpointError(f"{run / LAST}: is incomplete: it holds no {error}") from None
-    return TrainingState(**{**values, "window": Window(**values["window"])})
+    return Saved(TrainingState(**{**values, "window": Window(**values["window"])}), generators, facts)
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _below(prefix: str, tensors: TensorDict) -> TensorDict:
     return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """The optimizer counts parameters in the order of ``model.named_parameters()``; its own hyperparameters stay."""
-    state: dict[int, dict[str, Tensor]] = {}
-    index = {name: i for i, (name, _) in enumerate(model.named_parameters())}
+def _optimized(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
+    """The optimizer's parameters by name, in its own order, by which it numbers their states."""
+    names = {parameter: name for name, parameter in learner.named_parameters()}
+    return {names[parameter]: parameter for group in optimizer.param_groups for parameter in group["params"]}
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, learner: Learner, tensors: TensorDict) -> None:
+    """The states of the parameters that it has; the optimizer's own hyperparameters stay."""
+    state: dict[int, TensorDict] = {}
+    number = {name: i for i, name in enumerate(_optimized(learner, optimizer))}
     for path, tensor in tensors.items():
         name, _, key = path.rpartition(".")
-        state.setdefault(index[name], {})[key] = tensor
+        if name in number:
+            state.setdefault(number[name], {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import sys
 import time
@@ -31,16 +30,19 @@ from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig, TrainingConfig
 from seq2seq_kit.sealed import explain_write_errors
+from seq2seq_kit.training.allocator import keep_memory
 from seq2seq_kit.training.callbacks import Callback, Record, Step
 from seq2seq_kit.training.corpus import Corpus, load_corpus, token_batches
 from seq2seq_kit.training.curves import Curves
 from seq2seq_kit.training.interrupt import Interrupt, Interrupted
+from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.log import MetricsLog, TensorBoard
-from seq2seq_kit.training.objective import objective
-from seq2seq_kit.training.precision import matmul_precision
+from seq2seq_kit.training.optimizers import make_optimizer
 from seq2seq_kit.training.progress import progress_callback
+from seq2seq_kit.training.random_state import random_state, set_random_state
 from seq2seq_kit.training.run_folder import check_empty, sole_writer
 from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
+from seq2seq_kit.training.update import NotFinite, Updater
 from seq2seq_kit.training.validation import Validator
 
 
@@ -141,7 +143,9 @@ class Trainer:
         self.model: Model = build_model(config.model, task.source_spec, task.target_spec).to(device)
         self._corpus = corpus
         self._criterion: Criterion = build("criterion", config.criterion, task.target_spec).to(device)
-        self._optimizer = _optimizer(config.training, self.model, device)
+        self._learner = Learner(self.model, self._criterion)
+        self._optimizer = make_optimizer(config.training, self._learner)
+        self._update = Updater(config.training, self._learner, self._optimizer, device)
         self._rate = build("schedule", config.training.schedule)
         self._forcing = build("schedule", config.training.teacher_forcing)
         self._batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
@@ -169,8 +173,9 @@ class Trainer:
 
     def fit(self) -> Summary:
         """Train to the end."""
+        keep_memory()
         self._started = time.perf_counter() - self.state.seconds
-        self.model.train()
+        self._learner.train()
         with Interrupt() as interrupt:
             try:
                 with ExitStack() as ends:
@@ -190,13 +195,18 @@ class Trainer:
     def save(self) -> None:
         """Save the last state."""
         self.state.seconds = self.seconds
-        save_state(self.run, self.state, self.model, self._optimizer)
+        facts = {"loss_scale": self._update.scaler.state_dict()}
+        save_state(self.run, self.state, self._learner, self._optimizer, [random_state(self.device)], facts)
         self._saved_step = self.state.step
 
     def restore(self) -> None:
         """Go back to the last saved state."""
         digest = self.state.data_digest
-        self.state = load_state(self.run, self.model, self._optimizer)
+        saved = load_state(self.run, self._learner, self._optimizer)
+        self.state = saved.state
+        set_random_state(saved.generators[0], self.device)
+        if scale := saved.facts["loss_scale"]:  # none was saved in other precisions than float16
+            self._update.scaler.load_state_dict(scale)
         self._saved_step = self.state.step
         if self.state.data_digest != digest:
             names = " and ".join(self.config.data.train)
@@ -244,28 +254,21 @@ class Trainer:
         number = state.step + 1
         rate = config.learning_rate * self._rate(number)
         forcing = self._forcing(number)
-        batch = self._next_batch()
-        self._optimizer.zero_grad()
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        with matmul_precision(config.matmul_precision):
-            total, output = objective(self.model, self._criterion, batch, forcing)
-            loss, tokens = total / output.tokens, output.tokens
-            loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm or math.inf))
-        value = loss.item()
-        if not math.isfinite(value) or not math.isfinite(norm):
-            raise self._diverged(number, batch, value, norm)
-        self._optimizer.step()
+        batches = [self._next_batch() for _ in range(config.batches_per_update)]
+        try:
+            done = self._update(batches, rate, forcing)
+        except NotFinite as cause:
+            raise self._diverged(number, cause) from None
         state.step = number
-        state.tokens += tokens
-        step = Step(number, value, tokens, time.perf_counter() - start, norm, rate, forcing)
+        state.tokens += done.tokens
+        seconds = time.perf_counter() - start
+        step = Step(number, done.loss, done.tokens, seconds, done.gradient_norm, rate, forcing)
         state.step_seconds += step.seconds
         window = state.window
         window.steps += 1
-        window.loss += value * tokens
-        window.tokens += tokens
-        window.gradient_norm += norm
+        window.loss += done.loss * done.tokens
+        window.tokens += done.tokens
+        window.gradient_norm += done.gradient_norm
         window.seconds += step.seconds
         return step
 
@@ -282,15 +285,13 @@ class Trainer:
         return batch
 
     def _collate(self, examples: Sequence[EncodedExample], indices: Sequence[int]) -> Batch:
-        return self.task.collate([examples[i] for i in indices]).to(self.device)
+        return self.task.collate([examples[i] for i in indices])
 
-    def _diverged(self, step: int, batch: Batch, loss: float, norm: float) -> UserError:
-        ids = ", ".join(map(str, batch.ids[:8])) + (", …" if len(batch.ids) > 8 else "")
+    def _diverged(self, step: int, cause: NotFinite) -> UserError:
         lower = f"training.learning_rate={self.config.training.learning_rate / 2:g}"
         return UserError(
-            f"step {step:,}: the loss is {loss:g} and its gradient norm {norm:g}, so training cannot go on. "
-            f"The batch held the examples {ids}. {self.run} keeps the state of step {self._saved_step:,}; to continue "
-            f"from it with a lower rate: s2s train --resume {self.run} --set {lower}"
+            f"step {step:,}: {cause}, so training cannot go on. {self.run} keeps the state of step "
+            f"{self._saved_step:,}; to continue from it with a lower rate: s2s train --resume {self.run} --set {lower}"
         )
 
     def _log(self) -> None:
@@ -347,11 +348,3 @@ def _own_callbacks(config: TrainingConfig) -> list[Callback]:
     if config.tensorboard:
         own.append(TensorBoard())
     return [*own, progress_callback(stderr()), *(build("callback", section) for section in config.callbacks)]
-
-
-def _optimizer(config: TrainingConfig, model: Model, device: torch.device) -> torch.optim.Optimizer:
-    """All parameters in the order of ``named_parameters``, which the saved state relies on."""
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
-    fused = device.type in ("cpu", "cuda")  # a quarter of the time of the plain loop on a CPU
-    decay = config.weight_decay
-    return kind(model.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=decay, fused=fused)

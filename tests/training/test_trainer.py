@@ -233,7 +233,7 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_examples(tiny: Tiny, tm
             next(trainer.model.parameters()).fill_(math.nan)
 
     run = tmp_path / "run"
-    with pytest.raises(UserError, match=r"step 9: the loss is nan.*examples .*step 7.*--resume") as error:
+    with pytest.raises(UserError, match=r"step 9: the loss of the examples .* is nan.*gradient is not finite.*step 7.*--resume") as error:
         train(tiny(), run, callbacks=[Watcher({8: poison})])
     assert "learning_rate=0.005" in str(error.value)
     weights = load_run(run, "last").model.state_dict()
@@ -344,7 +344,7 @@ def test_matmul_precision_holds_in_steps_and_not_in_validation(
         inside.append(torch.get_float32_matmul_precision())
         return objective(*arguments)
 
-    monkeypatch.setattr("seq2seq_kit.training.trainer.objective", watched)
+    monkeypatch.setattr("seq2seq_kit.training.learner.objective", watched)
     train(tiny(max_steps=2, matmul_precision="medium"), tmp_path / "run", callbacks=[Watch()])
     assert inside == ["medium", "medium"]
     assert between == ["highest", "highest"]

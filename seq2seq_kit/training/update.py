@@ -1,0 +1,118 @@
+"""One update of the parameters: the gradient of its micro-batches, checked and clipped, then the optimizer's step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from seq2seq_kit.interfaces import Batch
+from seq2seq_kit.run_config import TrainingConfig
+from seq2seq_kit.training.learner import Learner
+from seq2seq_kit.training.precision import autocast, matmul_precision
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update did."""
+
+    loss: float  # mean over target tokens, in nats
+    tokens: int  # target tokens, EOS included
+    gradient_norm: float  # before clipping
+
+
+class NotFinite(Exception):
+    """The loss or its gradient is not a number; the message says of which examples and which parameter."""
+
+
+class Updater:
+    """Makes updates. The loss of one is the mean over all target tokens of its micro-batches, however they are cut.
+
+    Args:
+        device: where the learner is; batches are moved there one at a time.
+
+    Attributes:
+        scaler: the loss scale of float16 (Micikevicius et al. 2018, section 3.2); disabled in other precisions.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, learner: Learner, optimizer: torch.optim.Optimizer, device: torch.device
+    ) -> None:
+        self._config = config
+        self._learner = learner
+        self._optimizer = optimizer
+        self._device = device
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
+
+    def __call__(self, batches: Sequence[Batch], rate: float, forcing: float) -> Updated:
+        """Update the parameters by the gradient of ``batches`` at the learning rate ``rate``.
+
+        A float16 gradient that is too large to be written is computed again with half the loss scale.
+
+        Raises:
+            NotFinite: the loss or the gradient is not a number; the parameters are as before.
+        """
+        tokens = sum(_target_tokens(batch) for batch in batches)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        while True:
+            losses = self._gradients(batches, tokens, forcing)
+            norm = self._gradient_norm()
+            self._check_losses(batches, losses)
+            if math.isfinite(norm):
+                break
+            if not self.scaler.is_enabled() or self.scaler.get_scale() < 1:
+                raise NotFinite(self._describe_gradient(batches, norm))
+            self.scaler.update()
+        parameters = [p for p in self._learner.parameters() if p.grad is not None]
+        limit = self._config.clip_norm or math.inf
+        torch.nn.utils.clip_grads_with_norm_(parameters, limit, torch.tensor(norm, device=self._device))
+        self._optimizer.step()
+        if self.scaler.is_enabled():
+            self.scaler.update()
+        return Updated(sum(losses), tokens, norm)
+
+    def _gradients(self, batches: Sequence[Batch], tokens: int, forcing: float) -> list[float]:
+        """Leave the gradient of the mean loss in the parameters; the share of each batch in that loss."""
+        self._optimizer.zero_grad()
+        shares = []
+        for batch in batches:
+            with matmul_precision(self._config.matmul_precision):
+                with autocast(self._config.precision, self._device):
+                    total, _ = self._learner(batch.to(self._device), forcing)
+                share = total / tokens
+                self.scaler.scale(share).backward()
+            shares.append(share.detach())
+        if self.scaler.is_enabled():
+            self.scaler.unscale_(self._optimizer)
+        return torch.stack(shares).tolist()
+
+    def _gradient_norm(self) -> float:
+        gradients = [p.grad for p in self._learner.parameters() if p.grad is not None]
+        return float(torch.nn.utils.get_total_norm(gradients))
+
+    def _check_losses(self, batches: Sequence[Batch], losses: Sequence[float]) -> None:
+        for batch, loss in zip(batches, losses, strict=True):
+            if not math.isfinite(loss):
+                raise NotFinite(f"the loss of the examples {_names(batch)} is {loss:g}{self._first_wrong_gradient()}")
+
+    def _describe_gradient(self, batches: Sequence[Batch], norm: float) -> str:
+        names = "; ".join(_names(batch) for batch in batches)
+        return f"the gradient of the examples {names} has the norm {norm:g}{self._first_wrong_gradient()}"
+
+    def _first_wrong_gradient(self) -> str:
+        for name, parameter in self._learner.named_parameters():
+            if parameter.grad is not None and not parameter.grad.isfinite().all():
+                return f" (the first parameter whose gradient is not finite is {name.removeprefix('model.')})"
+        return ""
+
+
+def _target_tokens(batch: Batch) -> int:
+    assert batch.target_mask is not None
+    return int(batch.target_mask.sum())
+
+
+def _names(batch: Batch) -> str:
+    return ", ".join(map(str, batch.ids[:8])) + (", …" if len(batch.ids) > 8 else "")
