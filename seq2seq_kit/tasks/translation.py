@@ -6,17 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.data.readers import Examples
 from seq2seq_kit.decoding.copying import WholeWords, replace_unknown
 from seq2seq_kit.decoding.hypothesis import Hypothesis
-from seq2seq_kit.errors import DataError, UserError
+from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import (
     Batch,
     EncodedExample,
@@ -24,11 +21,10 @@ from seq2seq_kit.interfaces import (
     Metric,
     Output,
     SourceSpec,
-    TargetSpec,
-    Task,
     Tokenizer,
 )
 from seq2seq_kit.registry import build
+from seq2seq_kit.tasks.text import TextTask, padded, target_of
 
 
 class TranslationConfig(ComponentConfig):
@@ -60,7 +56,7 @@ class TranslationConfig(ComponentConfig):
         return self
 
 
-class Translation(Task):
+class Translation(TextTask):
     """Pairs of sentences.
 
     The source, too, ends with EOS: it marks where the sentence ends, gives attention a place to look when the output is
@@ -73,10 +69,13 @@ class Translation(Task):
         self.shared_vocabulary = config.shared_tokenizer
         self.source_tokenizer: Tokenizer = build("tokenizer", config.source_tokenizer)
         self.target_tokenizer: Tokenizer = (
-            self.source_tokenizer
-            if config.shared_tokenizer
-            else build("tokenizer", config.target_tokenizer or config.source_tokenizer)
+            self.source_tokenizer if config.shared_tokenizer else build("tokenizer", self.target_section)
         )
+
+    @property
+    def target_section(self) -> ComponentConfig:
+        section: ComponentConfig = self.config.target_tokenizer or self.config.source_tokenizer
+        return section
 
     def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Examples:
         """The pairs of a TSV or JSONL file, or of two parallel files; see :class:`Examples`."""
@@ -87,7 +86,7 @@ class Translation(Task):
         """Learn the tokenizers: each from its side, or a shared one from both."""
         examples = list(examples)
         sources = [example.source for example in examples]
-        targets = [_target(example) for example in examples]
+        targets = [target_of(example) for example in examples]
         if self.config.shared_tokenizer:
             self.source_tokenizer.train(sources + targets)
         else:
@@ -100,7 +99,7 @@ class Translation(Task):
         sources = self.source_tokenizer.encode([example.source for example in examples])
         with_target = [i for i, example in enumerate(examples) if example.target is not None]
         targets = dict(
-            zip(with_target, self.target_tokenizer.encode([_target(examples[i]) for i in with_target]), strict=True)
+            zip(with_target, self.target_tokenizer.encode([target_of(examples[i]) for i in with_target]), strict=True)
         )
         source_eos, target_eos = self.source_tokenizer.eos_id, self.target_tokenizer.eos_id
         return [
@@ -115,17 +114,17 @@ class Translation(Task):
 
     def collate(self, examples: Sequence[EncodedExample]) -> Batch:
         """Pad to the right and stack. Targets are there when every example has one."""
-        source, source_mask = _padded([example.source for example in examples], self.source_tokenizer.pad_id)
+        source, source_mask = padded([example.source for example in examples], self.source_tokenizer.pad_id)
         target = target_mask = None
         targets = [example.target for example in examples if example.target is not None]
         if len(targets) == len(examples):
-            target, target_mask = _padded(targets, self.target_tokenizer.pad_id)
+            target, target_mask = padded(targets, self.target_tokenizer.pad_id)
         return Batch(source, source_mask, target, target_mask, [example.id for example in examples])
 
-    def decode(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
-        """The best hypothesis as text, the others as its alternatives; an empty text where there is none."""
-        texts = [self.target_tokenizer.decode(self._without_eos(hypothesis)) for hypothesis in hypotheses]
-        return self._output(example, hypotheses, texts)
+    def source_tokens(self, example: Example) -> list[str]:
+        """The tokens of the source, EOS at the end."""
+        [source] = self.source_tokenizer.encode([example.source])
+        return self.source_tokenizer.tokens([*source, self.source_tokenizer.eos_id])
 
     def decode_copying(
         self, example: Example, hypotheses: Sequence[Hypothesis], dictionary: Mapping[str, str]
@@ -143,37 +142,9 @@ class Translation(Task):
         for hypothesis in hypotheses:
             if hypothesis.attention is None:
                 raise UserError("unknown words are replaced as attention says, and this run's decoder gives none")
-            words = target.words(self._without_eos(hypothesis))
+            words = target.words(self.without_eos(hypothesis))
             texts.append(target.join(replace_unknown(words, unknown, given, hypothesis.attention, dictionary)))
-        return self._output(example, hypotheses, texts)
-
-    def _without_eos(self, hypothesis: Hypothesis) -> list[int]:
-        ids = hypothesis.tokens
-        return ids[:-1] if ids and ids[-1] == self.target_tokenizer.eos_id else ids
-
-    def _output(self, example: Example, hypotheses: Sequence[Hypothesis], texts: Sequence[str]) -> Output:
-        """The output of hypotheses with these texts."""
-        [source] = self.source_tokenizer.encode([example.source])
-        source_tokens = self.source_tokenizer.tokens([*source, self.source_tokenizer.eos_id])
-        named = self.target_tokenizer.tokens
-        outputs = [
-            Output(
-                text,
-                h.score,
-                named(self._without_eos(h)),
-                h.token_log_probs,
-                source_tokens,
-                h.attention,
-                finish=h.finish,
-                top_tokens=[[(named([token])[0], log_prob) for token, log_prob in step] for step in h.top_tokens],
-                unmet=h.unmet,
-            )
-            for h, text in zip(hypotheses, texts, strict=True)
-        ]
-        if not outputs:
-            return Output("", float("-inf"), source_tokens=source_tokens)
-        outputs[0].alternatives = outputs[1:]
-        return outputs[0]
+        return self.output(example, hypotheses, texts)
 
     def metrics(self) -> dict[str, Metric]:
         """The configured metrics by name."""
@@ -196,19 +167,5 @@ class Translation(Task):
         return {"source.json": self.source_tokenizer, "target.json": self.target_tokenizer}
 
     def _set_specs(self) -> None:
-        source, target = self.source_tokenizer, self.target_tokenizer
-        self.source_spec = SourceSpec(source.vocab_size, source.pad_id)
-        self.target_spec = TargetSpec(target.vocab_size, target.pad_id, target.bos_id, target.eos_id, target.unk_id)
-
-
-def _target(example: Example) -> str:
-    if example.target is None:
-        raise DataError(f"example {example.id} has no target, and training needs one")
-    return example.target
-
-
-def _padded(sequences: Sequence[list[int]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """Ids [B, L], padded to the right, and their mask [B, L]."""
-    ids = pad_sequence([torch.tensor(s, dtype=torch.int64) for s in sequences], batch_first=True, padding_value=pad_id)
-    lengths = torch.tensor([len(s) for s in sequences])
-    return ids, torch.arange(ids.shape[1]) < lengths.unsqueeze(1)
+        self.source_spec = SourceSpec(self.source_tokenizer.vocab_size, self.source_tokenizer.pad_id)
+        self.target_spec = self._target_spec()
