@@ -243,6 +243,8 @@ class Attention(nn.Module, ABC):
 
     context_size: int
     recurrent: bool = False
+    weights_wanted: bool = True
+    """Set to False on an instance whose weights nobody reads: ``forward`` may then return None for them."""
 
     @abstractmethod
     def project(self, memory: Memory) -> TensorDict:

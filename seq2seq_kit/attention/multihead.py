@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -9,6 +10,7 @@ from seq2seq_kit.attention.functional import masked_softmax, real_states
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Attention, Memory, MemorySpec, TensorDict
+from seq2seq_kit.layers.linear import glorot_linear
 
 
 class MultiheadAttentionConfig(ComponentConfig):
@@ -37,23 +39,33 @@ class MultiheadAttention(Attention):
         self.heads = config.heads
         self.context_size = size
         self.scale = (size // config.heads) ** -0.5
-        self.query = nn.Linear(query_size, size)
-        self.key = nn.Linear(memory.size, size)
-        self.value = nn.Linear(memory.size, size)
-        self.out = nn.Linear(size, size)
+        self.query = glorot_linear(query_size, size, 2**-0.5)
+        self.key = glorot_linear(memory.size, size, 2**-0.5)
+        self.value = glorot_linear(memory.size, size, 2**-0.5)
+        self.out = glorot_linear(size, size)
         self.dropout = nn.Dropout(config.dropout)
 
     def project(self, memory: Memory) -> TensorDict:
-        states = real_states(memory)
-        keys = self._split(self.key(states) * self.scale).transpose(2, 3).contiguous()  # [B, heads, D, S']
-        values = self._split(self.value(states)).contiguous()  # [B, heads, S', D]
+        states, padding = real_states(memory), ~memory.mask.unsqueeze(-1)
+        keys = self._split(self.key(states) * self.scale)  # [B, heads, S', D]
+        values = self._split(self.value(states).masked_fill(padding, 0))
         return {"keys": keys, "values": values, "mask": memory.mask}
 
-    def forward(self, query: Tensor, projected: TensorDict, state: TensorDict) -> tuple[Tensor, Tensor, TensorDict]:
-        scores = self._split(self.query(query)) @ projected["keys"]  # [B, heads, Q, S']
-        weights = masked_softmax(scores, projected["mask"][:, None, None])
-        contexts = self.dropout(weights) @ projected["values"]  # [B, heads, Q, D]
-        return self.out(contexts.transpose(1, 2).flatten(2)), weights.mean(1), state
+    def forward(
+        self, query: Tensor, projected: TensorDict, state: TensorDict
+    ) -> tuple[Tensor, Tensor | None, TensorDict]:
+        queries = self._split(self.query(query))  # [B, heads, Q, D]
+        keys, values, mask = projected["keys"], projected["values"], projected["mask"]
+        weights = None
+        if self.weights_wanted:
+            by_head = masked_softmax(queries @ keys.transpose(2, 3), mask[:, None, None])  # [B, heads, Q, S']
+            contexts = self.dropout(by_head) @ values  # [B, heads, Q, D]
+            weights = by_head.mean(1)
+        else:  # the softmax of nothing is NaN: an empty source looks at its padding, whose values are 0
+            looked_at = (mask | ~mask.any(1, keepdim=True))[:, None, None]
+            dropout = self.dropout.p if self.training else 0.0
+            contexts = F.scaled_dot_product_attention(queries, keys, values, looked_at, dropout, scale=1.0)
+        return self.out(contexts.transpose(1, 2).flatten(2)), weights, state
 
     def _split(self, x: Tensor) -> Tensor:
         """[B, N, heads * D] -> [B, heads, N, D]"""

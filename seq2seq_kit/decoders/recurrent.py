@@ -15,6 +15,7 @@ from seq2seq_kit.attention.none import NoAttentionConfig
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.decoders.bridge import Bridge, BridgeKind
 from seq2seq_kit.decoders.packed_weights import PackedLinear, PackedWeights
+from seq2seq_kit.decoders.prefix import add_prefix, strip_prefix
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
     Attention,
@@ -138,18 +139,18 @@ class RecurrentDecoder(Decoder):
         if self.config.input_feeding:
             rows["feed"] = zeros[:, :1]  # [B, 1, H]
         projected = {} if memory is None else self.attention.project(memory)
-        rows |= _with_prefix(self.attention.init_state(projected))
-        return DecoderState(rows=rows, sentences=_with_prefix(projected))
+        rows |= add_prefix(ATTENTION, self.attention.init_state(projected))
+        return DecoderState(rows=rows, sentences=add_prefix(ATTENTION, projected))
 
     def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
         embedded = self._embed(tokens)  # [B, K, E]
-        hidden, weights, rows = self._advance(embedded, state.rows, _without_prefix(state.sentences))
+        hidden, weights, rows = self._advance(embedded, state.rows, strip_prefix(ATTENTION, state.sentences))
         return StepOutput(self.output(hidden, None), self.score_kind, rows, attention=weights)
 
     def forward(self, prefix: Tensor, memory: Memory | None) -> DecoderOutput:
         state = self.init_state(memory, prefix.shape[0])
         embedded = self._embed(prefix)  # [B, T, E]
-        projected = _without_prefix(state.sentences)
+        projected = strip_prefix(ATTENTION, state.sentences)
         if self.config.query == "current" and not self.config.input_feeding and not self.attention.recurrent:
             return self._all_at_once(embedded, state.rows, projected)
         rows, hiddens, all_weights = state.rows, [], []
@@ -184,7 +185,7 @@ class RecurrentDecoder(Decoder):
         self, embedded: Tensor, rows: TensorDict, projected: TensorDict
     ) -> tuple[Tensor, Tensor | None, TensorDict]:
         """One time step: the attentional vector [B, K, H], the attention [B, K, S'] and the new rows."""
-        attention_state = _without_prefix(rows)
+        attention_state = strip_prefix(ATTENTION, rows)
         inputs = [embedded]
         if self.config.input_feeding:
             inputs.append(rows["feed"])
@@ -198,7 +199,7 @@ class RecurrentDecoder(Decoder):
         hidden = self._attentional(context, top)
         if self.config.input_feeding:
             new_rows["feed"] = hidden
-        return hidden, weights, new_rows | _with_prefix(attention_state)
+        return hidden, weights, new_rows | add_prefix(ATTENTION, attention_state)
 
     def _recur(self, x: Tensor, rows: TensorDict) -> TensorDict:
         """All layers for one step: x [B, K, D] -> the new state of every layer, [B, K, layers, H] each."""
@@ -282,11 +283,3 @@ def _check(config: RecurrentDecoderConfig, looks_up: bool, memory: MemorySpec | 
             f"{where}: tie_embeddings needs equal sizes, but embedding_size is {config.embedding_size} and size is "
             f"{config.size}"
         )
-
-
-def _with_prefix(tensors: TensorDict) -> TensorDict:
-    return {ATTENTION + name: x for name, x in tensors.items()}
-
-
-def _without_prefix(tensors: TensorDict) -> TensorDict:
-    return {name.removeprefix(ATTENTION): x for name, x in tensors.items() if name.startswith(ATTENTION)}

@@ -1,0 +1,84 @@
+"""The Transformer encoder (Vaswani et al. 2017, "Attention is all you need")."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from seq2seq_kit.errors import ConfigError
+from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, SourceSpec
+from seq2seq_kit.layers.embedding import ScaledEmbedding, drop_words
+from seq2seq_kit.layers.feed_forward import FeedForward
+from seq2seq_kit.layers.linear import glorot_linear
+from seq2seq_kit.layers.norms import Residual, final_norm
+from seq2seq_kit.layers.positions import Positions, Relations
+from seq2seq_kit.layers.self_attention import SelfAttention
+from seq2seq_kit.layers.stack import drops_layer, run_layer
+from seq2seq_kit.layers.transformer_config import TransformerConfig
+
+
+class TransformerEncoderConfig(TransformerConfig):
+    """A Transformer encoder."""
+
+    name: str = "transformer"
+
+
+class TransformerEncoder(Encoder):
+    """Layers of self-attention and feed-forward networks over embedded tokens or projected frames.
+
+    ``final`` is empty: a recurrent decoder starts from the mean of the states. An empty source has zero states.
+
+    Raises:
+        ConfigError: sizes that do not fit each other.
+    """
+
+    def __init__(self, config: TransformerEncoderConfig, source: SourceSpec) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding: nn.Module
+        if source.vocab_size is not None:
+            scale = config.size**0.5 if config.embedding_scale else 1.0
+            self.embedding = ScaledEmbedding(source.vocab_size, config.size, source.pad_id, scale)
+        elif source.feature_size is not None:
+            self.embedding = glorot_linear(source.feature_size, config.size)
+        else:
+            raise ConfigError(f"encoder {config.name}: the task gives neither a source vocabulary nor a feature size")
+        self.positions = Positions(config, causal=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
+        self.norm = final_norm(config)
+        self.memory_spec = MemorySpec(config.size)
+
+    def forward(self, batch: Batch) -> Memory:
+        mask = batch.source_mask  # [B, S]
+        padding = ~mask.unsqueeze(-1)
+        x = self._embed(batch.source, padding)  # [B, S, H]
+        relations = self.positions.relations(mask.shape[1], x, mask)
+        for layer in self.layers:
+            if not drops_layer(self.config.layer_drop, self.training):
+                x = run_layer(layer, self.config.checkpoint_activations, x, relations)
+        return Memory(self.norm(x).masked_fill(padding, 0), mask)
+
+    def _embed(self, source: Tensor, padding: Tensor) -> Tensor:
+        """Tokens [B, S] or frames [B, S, F] -> [B, S, H]"""
+        if source.is_floating_point():
+            source = source.masked_fill(padding, 0)
+        embedded = drop_words(self.embedding(source), self.config.word_dropout, self.training)
+        return self.dropout(self.positions.add(embedded))  # type: ignore[no-any-return]
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention, then a feed-forward network."""
+
+    def __init__(self, config: TransformerEncoderConfig) -> None:
+        super().__init__()
+        self.self_attention = SelfAttention(config)
+        self.self_attention_residual = Residual(config)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_residual = Residual(config)
+
+    def forward(self, x: Tensor, relations: Relations) -> Tensor:
+        """[B, S, H] -> [B, S, H]"""
+        residual = self.self_attention_residual
+        x = residual.leave(x, self.self_attention(residual.enter(x), relations))
+        residual = self.feed_forward_residual
+        return residual.leave(x, self.feed_forward(residual.enter(x)))

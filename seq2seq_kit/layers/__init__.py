@@ -1,0 +1,1 @@
+"""The parts that encoders and decoders are made of; no component itself."""

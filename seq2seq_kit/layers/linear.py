@@ -1,0 +1,15 @@
+"""Linear layers as Transformers start them."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from seq2seq_kit.decoders.packed_weights import PackedLinear
+
+
+def glorot_linear(in_features: int, out_features: int, gain: float = 1.0) -> PackedLinear:
+    """A linear layer with zero bias and weights uniform within ± gain · √(6 / (in + out)) (Glorot & Bengio 2010)."""
+    linear = PackedLinear(in_features, out_features)
+    nn.init.xavier_uniform_(linear.weight, gain)
+    nn.init.zeros_(linear.bias)
+    return linear

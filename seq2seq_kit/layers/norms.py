@@ -1,0 +1,41 @@
+"""Normalisation, and the residual connection that it goes with."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from seq2seq_kit.layers.transformer_config import NormKind, TransformerConfig
+
+
+def make_norm(kind: NormKind, size: int) -> nn.Module:
+    """``layer``: Ba et al. 2016; ``rms``: Zhang & Sennrich 2019. Over the last dimension, with learned scale."""
+    return nn.LayerNorm(size, eps=1e-5) if kind == "layer" else nn.RMSNorm(size, eps=1e-6)
+
+
+class Residual(nn.Module):
+    """The way around a sublayer f: pre-norm x + dropout(f(norm(x))), or post-norm norm(x + dropout(f(x))).
+
+    It is in two calls, so that a sublayer may return more than one thing: ``y = f(residual.enter(x))`` and
+    ``residual.leave(x, y)``.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.norm = make_norm(config.norm, config.size)
+        self.pre = config.norm_position == "pre"
+        self.dropout = nn.Dropout(config.dropout)
+
+    def enter(self, x: Tensor) -> Tensor:
+        """What the sublayer reads: [..., H] -> [..., H]."""
+        return self.norm(x) if self.pre else x  # type: ignore[no-any-return]
+
+    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the sublayer's result ``y`` makes of ``x``: [..., H] each."""
+        x = x + self.dropout(y)
+        return x if self.pre else self.norm(x)  # type: ignore[no-any-return]
+
+
+def final_norm(config: TransformerConfig) -> nn.Module:
+    """What a stack ends with: see ``final_norm`` of the configuration."""
+    wanted = config.norm_position == "pre" if config.final_norm is None else config.final_norm
+    return make_norm(config.norm, config.size) if wanted else nn.Identity()
