@@ -20,6 +20,7 @@ from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
     from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
+    from seq2seq_kit.model import Model
 
 ScoreKind = Literal["logits", "log_probs"]
 TensorDict = dict[str, Tensor]
@@ -181,6 +182,9 @@ class Decoder(nn.Module, ABC):
     them as [1, N, H], and no memory."""
     attention_wanted: bool = True
     """Set to False on an instance whose attention nobody reads: ``forward`` and ``step`` may then leave it out."""
+    parallel: bool = False
+    """True: ``forward`` computes all positions side by side, as a Transformer does. Scheduled sampling then takes two
+    passes in the place of T steps."""
 
     @abstractmethod
     def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:
@@ -270,16 +274,48 @@ class CriterionOutput:
 
     loss: Tensor  # scalar, differentiable: what training minimises
     nll: Tensor  # scalar, detached: negative log-likelihood in nats, whatever the loss is
-    correct: Tensor  # scalar, detached: positions where the best-scored token is the label
+    correct: Tensor  # scalar, detached: positions where no token is scored better than the label
     tokens: int
+
+    def __add__(self, other: CriterionOutput) -> CriterionOutput:
+        return CriterionOutput(
+            self.loss + other.loss, self.nll + other.nll, self.correct + other.correct, self.tokens + other.tokens
+        )
 
 
 class Criterion(nn.Module, ABC):
-    """Scores against labels. Built as ``cls(config, target: TargetSpec)``."""
+    """What training minimises. Built as ``cls(config, target: TargetSpec)``; may have parameters, which are trained.
+
+    A criterion that scores each position apart has a ``forward`` and no more. One that needs something else (two
+    passes, attention, samples, another model) overrides ``objective``.
+    """
 
     @abstractmethod
     def forward(self, scores: Tensor, kind: ScoreKind, target: Tensor, mask: Tensor) -> CriterionOutput:
-        """``scores`` [B, T, V'] of ``kind``, labels ``target`` [B, T], ``mask`` [B, T] (True = counted)."""
+        """``scores`` [B, T, V'] of ``kind``, labels ``target`` [B, T], ``mask`` [B, T] (True = counted).
+
+        Called with a chunk of a batch's positions at a time, in any arrangement: the loss of a position may depend on
+        its own scores and label alone.
+        """
+
+    def gradient(
+        self, scores: Tensor, kind: ScoreKind, target: Tensor, mask: Tensor
+    ) -> tuple[CriterionOutput, Tensor] | None:
+        """The result of ``forward``, and the gradient [B, T, V'] of its loss with regard to ``scores`` (which are
+        detached), where that can be had for less than by differentiation; None: it cannot."""
+        return None
+
+    def objective(self, model: Model, batch: Batch, forcing: float = 1.0) -> CriterionOutput:
+        """The sums over a batch with a target: by default of ``forward`` over a teacher-forced pass, a chunk at a time,
+        and of the decoder's own losses.
+
+        Args:
+            model: in training or in eval mode, as this criterion.
+            forcing: the probability that the decoder is fed the label and not its own output.
+        """
+        from seq2seq_kit.criteria.forced import criterion_in_chunks, teacher_force
+
+        return criterion_in_chunks(self, teacher_force(model, batch, forcing), batch)
 
 
 def shift_right(target: Tensor, bos_id: int) -> Tensor:
@@ -364,6 +400,8 @@ class Task(ABC):
     target_spec: TargetSpec
     shared_vocabulary: bool = False
     """An id means the same token in a source and in a target."""
+    group_references: bool = True
+    """In evaluation data, lines of one source are one example with several references."""
 
     @abstractmethod
     def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Iterator[Example]:

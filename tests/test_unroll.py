@@ -10,7 +10,7 @@ from tiny_models import TARGET, member, tiny_batch
 from torch import Tensor, nn
 
 from seq2seq_kit.interfaces import Decoder, DecoderOutput, DecoderState, Memory, StepOutput, shift_right
-from seq2seq_kit.unroll import forced_scores, unroll
+from seq2seq_kit.unroll import decoder_input, forced_scores, unroll
 
 
 class BagOfPrefix(Decoder):
@@ -90,6 +90,33 @@ def test_without_a_generator_the_global_seed_decides() -> None:
     first = unroll(decoder, None, target, TARGET.bos_id, 0.5)
     torch.manual_seed(7)
     assert torch.equal(unroll(decoder, None, target, TARGET.bos_id, 0.5), first)
+
+
+@pytest.mark.parametrize(("decoder", "memory", "target"), decoders())
+def test_what_is_fed_is_the_reference_or_the_decoders_own_best_token(
+    decoder: Decoder, memory: Memory | None, target: Tensor
+) -> None:
+    def feed(ratio: float) -> Tensor:
+        return decoder_input(decoder, memory, target, TARGET.bos_id, ratio, torch.Generator().manual_seed(3))
+
+    assert torch.equal(feed(1.0), shift_right(target, TARGET.bos_id))
+    for ratio in (0.0, 0.5):
+        scores = unroll(decoder, memory, target, TARGET.bos_id, ratio, torch.Generator().manual_seed(3))
+        assert not feed(ratio).requires_grad
+        torch.testing.assert_close(scores_by_forward(decoder, memory, feed(ratio)), scores, atol=1e-5, rtol=0)
+
+
+def test_a_parallel_decoder_mixes_in_what_it_says_after_the_reference() -> None:
+    """Mihaylova and Martins 2019: the first pass is teacher-forced, whatever is fed in the second."""
+    decoder, target = BagOfPrefix(), tiny_batch((5, 3, 2), target_length=12).target
+    assert target is not None
+    decoder.parallel = True
+    own = scores_by_forward(decoder, None, shift_right(target, TARGET.bos_id)).argmax(-1)
+    for ratio in (0.0, 0.5, 1.0):
+        fed = decoder_input(decoder, None, target, TARGET.bos_id, ratio, torch.Generator().manual_seed(3))
+        forced = torch.rand(target.shape, generator=torch.Generator().manual_seed(3)) < ratio
+        assert torch.equal(fed, shift_right(torch.where(forced, target, own), TARGET.bos_id))
+    assert not torch.equal(own, target)
 
 
 @pytest.mark.parametrize(("decoder", "memory", "target"), decoders())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.interfaces import Criterion, CriterionOutput, ScoreKind, TargetSpec
+
+_BLOCK = 2**18
+"""How many scores a thread takes at a time in :meth:`CrossEntropy.gradient`: 1 MiB of float32, which caches hold."""
 
 
 class CrossEntropyConfig(ComponentConfig):
@@ -35,7 +39,50 @@ class CrossEntropy(Criterion):
         nll = -log_probs.gather(1, labels.unsqueeze(1)).sum()
         loss = nll
         if self.label_smoothing:
-            others = self.label_smoothing / (log_probs.shape[1] - 1)
+            others = self._others(log_probs)
             loss = (1 - self.label_smoothing - others) * nll - others * log_probs.sum()
-        correct = (real.argmax(-1) == labels).sum()
+        chosen = real.detach().gather(1, labels.unsqueeze(1)).squeeze(1)  # [N]
+        correct = (chosen >= real.detach().amax(-1)).sum()
         return CriterionOutput(loss, nll.detach(), correct, labels.shape[0])
+
+    def gradient(
+        self, scores: Tensor, kind: ScoreKind, target: Tensor, mask: Tensor
+    ) -> tuple[CriterionOutput, Tensor] | None:
+        """softmax(scores) minus the smoothed labels, and the same sums as ``forward``, in a few passes over memory."""
+        if kind != "logits" or type(self).forward is not CrossEntropy.forward:
+            return None
+        rows, labels, real = scores.flatten(0, 1), target.flatten().unsqueeze(1), mask.flatten()  # [N, V], [N, 1], [N]
+        gradient = torch.empty_like(rows)
+        size = torch.get_num_threads() * _BLOCK if rows.is_cpu else rows.numel()
+        block = max(1, size // rows.shape[1])
+        sums = [
+            self._gradient(*part)
+            for part in zip(*(x.split(block) for x in (rows, labels, real, gradient)), strict=True)
+        ]
+        loss, nll, correct = torch.stack(sums).sum(0)
+        return CriterionOutput(loss, nll, correct, int(mask.sum())), gradient.view_as(scores)
+
+    def _gradient(self, scores: Tensor, labels: Tensor, real: Tensor, gradient: Tensor) -> Tensor:
+        """Writes the gradient [n, V] of n positions; gives their loss, nll and number correct, float32 [3]."""
+        best = scores.amax(-1)  # [n]
+        chosen = scores.gather(1, labels).squeeze(1)
+        probs = gradient if gradient.dtype == torch.float32 else torch.empty_like(gradient, dtype=torch.float32)
+        torch.softmax(scores, -1, dtype=torch.float32, out=probs)
+        norm = best.float() - probs.amax(-1).log()  # log Σ exp(scores): the greatest probability is far from zero
+        nll = loss = norm - chosen.float()
+        label, others = 1 - self.label_smoothing, 0.0
+        if self.label_smoothing:
+            others = self._others(scores)
+            label -= others
+            loss = label * nll + others * (norm * scores.shape[1] - scores.sum(-1, dtype=torch.float32))
+            probs.sub_(others)
+        probs.scatter_add_(1, labels, probs.new_full(labels.shape, -label))
+        probs.masked_fill_(~real.unsqueeze(1), 0)
+        if probs is not gradient:
+            gradient.copy_(probs)
+        sums = torch.stack([loss, nll, (chosen >= best).float()])  # [3, n]
+        return sums.masked_fill(~real, 0).sum(1)
+
+    def _others(self, scores: Tensor) -> float:
+        """e, the probability of each token but the label."""
+        return self.label_smoothing / (scores.shape[-1] - 1)
