@@ -50,6 +50,8 @@ def register_components() -> list[Component]:
         c("schedule", "constant", "training.schedules", "Constant", "the same value at every step"),
         c("schedule", "linear", "training.schedules", "Linear", "from one value to another over some steps"),
         c("schedule", "inverse_sqrt", "training.schedules", "InverseSqrt", "warm-up, then 1/sqrt(step)"),
+        c("schedule", "exponential", "training.schedules", "Exponential", "decay^step (Bengio et al. 2015)"),
+        c("schedule", "inverse_sigmoid", "training.schedules", "InverseSigmoid", "k/(k + e^(step/k)) (Bengio 2015)"),
         c("schedule", "noam", "training.schedules", "Noam", "the rate of Vaswani et al. 2017, equation 3"),
         c("schedule", "cosine", "training.schedules", "Cosine", "warm-up, then half a cosine (Loshchilov 2017)"),
         c("schedule", "one_cycle", "training.schedules", "OneCycle", "up, then down to almost nothing (Smith 2018)"),

@@ -197,3 +197,36 @@ class Plateau(Schedule):
 
     def restore(self, state: dict[str, Any]) -> None:
         self._value, self._waited = state["value"], state["waited"]
+
+
+class ExponentialConfig(ComponentConfig):
+    name: str = "exponential"
+    decay: float = Field(gt=0, le=1)
+    """k: what the value is multiplied by at each step; 0.9999 leaves a half after 6,931 steps."""
+    end: float = Field(default=0.0, ge=0)
+    """The value does not fall below this."""
+
+
+class Exponential(Schedule):
+    """max(end, decay^step): for teacher forcing, the exponential decay of Bengio et al. 2015, section 2.4."""
+
+    def __call__(self, step: int) -> float:
+        return float(max(self.config.end, self.config.decay**step))
+
+
+class InverseSigmoidConfig(ComponentConfig):
+    name: str = "inverse_sigmoid"
+    k: float = Field(ge=1)
+    """How slow the fall is: the value is a half at step k ln k (k = 1,000: step 6,908)."""
+    end: float = Field(default=0.0, ge=0)
+    """The value does not fall below this."""
+
+
+class InverseSigmoid(Schedule):
+    """max(end, k / (k + exp(step / k))): for teacher forcing, the inverse sigmoid decay of Bengio et al. 2015,
+    section 2.4. It starts at k / (k + 1), falls slowly, then fast, then slowly."""
+
+    def __call__(self, step: int) -> float:
+        k = self.config.k
+        odds = math.exp(min(step / k - math.log(k), 700.0))  # e**709 is the largest double
+        return float(max(self.config.end, 1 / (1 + odds)))

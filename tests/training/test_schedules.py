@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -113,3 +114,18 @@ def test_plateau_goes_on_from_its_saved_state() -> None:
 def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         validate(Section, {"schedule": options}, "test")
+
+
+def test_exponential_decay_is_that_of_scheduled_sampling() -> None:
+    forcing = schedule("exponential", decay=0.9, end=0.2)
+    assert [forcing(step) for step in (1, 2, 10, 15, 16, 1000)] == pytest.approx(
+        [0.9, 0.81, 0.9**10, 0.9**15, 0.2, 0.2]
+    )
+
+
+def test_inverse_sigmoid_decay_is_that_of_scheduled_sampling() -> None:
+    forcing = schedule("inverse_sigmoid", k=10)
+    assert forcing(1) == pytest.approx(10 / (10 + math.exp(0.1)))
+    assert forcing(23) == pytest.approx(10 / (10 + math.exp(2.3)))  # about a half: 10 ln 10 = 23.03
+    assert forcing(10**9) == pytest.approx(0, abs=1e-300)  # no overflow
+    assert schedule("inverse_sigmoid", k=10, end=0.3)(60) == 0.3
