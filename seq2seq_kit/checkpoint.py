@@ -174,7 +174,8 @@ def load_run(run: Path, which: Literal["best", "last"] = "best", device: torch.d
     tensors, facts = read_tensors(path)
     if which == "last":
         tensors = {name[len(MODEL_PREFIX) :]: x for name, x in tensors.items() if name.startswith(MODEL_PREFIX)}
-    model = build_model(config.model, task.source_spec, task.target_spec).to(device)
+    shared = task.shared_vocabulary
+    model = build_model(config.model, task.source_spec, task.target_spec, shared_vocabulary=shared).to(device)
     load_weights(model, tensors, path)
     return LoadedRun(config, task, model, manifest, facts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from seq2seq_kit.errors import UserError
+from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
     Batch,
     Decoder,
@@ -48,11 +48,17 @@ class Model(nn.Module):
         return self.decoder.output(decoded.hidden, memory), self.decoder.score_kind, decoded
 
 
-def build_model(config: ModelConfig, source: SourceSpec | None, target: TargetSpec) -> Model:
+def build_model(
+    config: ModelConfig, source: SourceSpec | None, target: TargetSpec, *, shared_vocabulary: bool = False
+) -> Model:
     """The model that a configuration names, with fresh parameters (seed torch for the same ones again).
 
-    The built-in components start as PyTorch's own layers do: embeddings from N(0, 1), padding 0; recurrent and linear
+    The recurrent components start as PyTorch's own layers do: embeddings from N(0, 1), padding 0; recurrent and linear
     layers uniform within ± 1/√width. (With embeddings ten times smaller, recurrent models learn several times slower.)
+    Those of the Transformer start as in its first implementations: Glorot's uniform matrices and zero biases.
+
+    Args:
+        shared_vocabulary: an id means the same token in a source and in a target, as ``Task.shared_vocabulary`` says.
 
     Raises:
         ConfigError: the components do not fit each other; the message says which sizes and what to do.
@@ -60,4 +66,25 @@ def build_model(config: ModelConfig, source: SourceSpec | None, target: TargetSp
     """
     encoder = None if config.encoder is None else build("encoder", config.encoder, source)
     decoder = build("decoder", config.decoder, target, None if encoder is None else encoder.memory_spec)
+    if config.share_embeddings:
+        _share_embeddings(encoder, decoder, shared_vocabulary)
     return Model(encoder, decoder, target)
+
+
+def _share_embeddings(encoder: Encoder | None, decoder: Decoder, shared_vocabulary: bool) -> None:
+    """Make the decoder's embedding the encoder's too: the layer, and with it the scale that the decoder reads it at."""
+    if encoder is None:
+        raise ConfigError("share_embeddings: there is no encoder to share them with")
+    if not shared_vocabulary:
+        raise ConfigError(
+            "share_embeddings: source and target have vocabularies of their own, so that one matrix cannot serve both: "
+            "give the task one vocabulary (for translation: shared_tokenizer: true)"
+        )
+    ours, theirs = getattr(encoder, "embedding", None), getattr(decoder, "embedding", None)
+    if not isinstance(ours, nn.Embedding) or not isinstance(theirs, nn.Embedding):
+        which = "encoder" if not isinstance(ours, nn.Embedding) else "decoder"
+        raise ConfigError(f"share_embeddings: this {which} has no nn.Embedding called 'embedding'")
+    if ours.weight.shape != theirs.weight.shape:
+        sizes = [f"{e.num_embeddings:,} tokens in size {e.embedding_dim}" for e in (ours, theirs)]
+        raise ConfigError(f"share_embeddings: the encoder embeds {sizes[0]}, the decoder {sizes[1]}: make them equal")
+    encoder.embedding = theirs

@@ -36,6 +36,9 @@ class ModelConfig(Config):
     encoder: component_field("encoder") | None = None  # type: ignore[valid-type]
     """None for a task without a source: a language model."""
     decoder: component_field("decoder")  # type: ignore[valid-type]
+    share_embeddings: bool = False
+    """Encoder and decoder use one embedding matrix (with ``tie_embeddings`` in the decoder's section, the output layer
+    too), for tasks with one vocabulary for both sides and components of one embedding size."""
 
 
 Beta = Annotated[float, Field(ge=0, lt=1)]

@@ -28,6 +28,7 @@ from seq2seq_kit.interfaces import (
     TargetSpec,
     TensorDict,
 )
+from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.registry import build
 
 ATTENTION = "attention."
@@ -102,7 +103,12 @@ class RecurrentDecoder(Decoder):
         self.attention: Attention = build("attention", config.attention, config.size, memory or MemorySpec(0))
         context_size = self.attention.context_size
 
-        self.embedding = nn.Embedding(target.vocab_size, config.embedding_size, padding_idx=target.pad_id)
+        self.embedding: nn.Embedding
+        if config.tie_embeddings:
+            scale = config.embedding_size**0.5
+            self.embedding = ScaledEmbedding(target.vocab_size, config.embedding_size, target.pad_id, scale)
+        else:
+            self.embedding = nn.Embedding(target.vocab_size, config.embedding_size, padding_idx=target.pad_id)
         self.network = self.network_class(
             config.embedding_size
             + (context_size if config.query == "previous" else 0)
@@ -117,7 +123,6 @@ class RecurrentDecoder(Decoder):
         self.output_layer: PackedLinear | None = None
         if config.tie_embeddings:  # no second name for the parameter: it would be saved twice
             self.output_bias = nn.Parameter(torch.zeros(target.vocab_size))
-            nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
         else:
             self.output_layer = PackedLinear(config.size, target.vocab_size)
         self.dropout = nn.Dropout(config.dropout)
@@ -168,11 +173,7 @@ class RecurrentDecoder(Decoder):
         return self.output_layer(hidden)
 
     def _embed(self, tokens: Tensor) -> Tensor:
-        """Embeddings of variance 1: tied ones are small for the output's sake (Vaswani et al. 2017, section 3.4)."""
-        embedded = self.embedding(tokens)
-        if self.config.tie_embeddings:
-            embedded = embedded * self.config.embedding_size**0.5
-        return self.dropout(embedded)
+        return self.dropout(self.embedding(tokens))  # type: ignore[no-any-return]
 
     def _all_at_once(self, embedded: Tensor, rows: TensorDict, projected: TensorDict) -> DecoderOutput:
         """Teacher forcing where the recurrence needs nothing of the attention: one call of the fused network."""

@@ -93,7 +93,7 @@ class TransformerDecoder(Decoder):
         self.positions = Positions(config, causal=True)
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderLayer(config, memory) for _ in range(config.layers))
-        self.alignment_layer = (config.alignment_layer or config.layers) - 1
+        self.alignment_layer = (config.alignment_layer or config.layers) - 1  # counted from 0
         self.norm = final_norm(config)
         self.output_layer: PackedLinear | None = None
         self.output_bias: nn.Parameter | None = None
@@ -103,17 +103,6 @@ class TransformerDecoder(Decoder):
         elif config.output_bias:
             self.output_bias = nn.Parameter(torch.zeros(target.vocab_size))
         self._packed = PackedWeights()
-        self.attention_wanted = True
-
-    @property
-    def attention_wanted(self) -> bool:  # type: ignore[override]
-        return self._attention_wanted
-
-    @attention_wanted.setter
-    def attention_wanted(self, wanted: bool) -> None:
-        self._attention_wanted = wanted
-        for index, layer in enumerate(self.layers):
-            layer.want_weights(wanted and index == self.alignment_layer)
 
     def train(self, mode: bool = True) -> TransformerDecoder:
         if mode:
@@ -141,10 +130,11 @@ class TransformerDecoder(Decoder):
             rows, history, projected = (
                 strip_prefix(name, part) for part in (state.rows, state.history, state.sentences)
             )
-            x, weights, rows, new = layer.step(x, position, rows, history, relations, projected)
+            wanted = self.attention_wanted and i == self.alignment_layer
+            x, weights, rows, new = layer.step(x, position, rows, history, relations, projected, wanted)
             new_rows |= add_prefix(name, rows)
             new_history |= add_prefix(name, new)
-            attention = weights if i == self.alignment_layer else attention
+            attention = weights if wanted else attention
         return StepOutput(self.output(self.norm(x), None), self.score_kind, new_rows, new_history, attention)
 
     def forward(self, prefix: Tensor, memory: Memory | None) -> DecoderOutput:
@@ -152,11 +142,11 @@ class TransformerDecoder(Decoder):
         relations = self.positions.relations(prefix.shape[1], x)
         attention = None
         for i, layer in enumerate(self.layers):
-            aligns = i == self.alignment_layer
-            if not drops_layer(self.config.layer_drop, self.training) or (aligns and self.attention_wanted):
+            wanted = self.attention_wanted and i == self.alignment_layer
+            if wanted or not drops_layer(self.config.layer_drop, self.training):
                 projected = layer.project(memory)
-                x, weights = run_layer(layer, self.config.checkpoint_activations, x, relations, projected)
-                attention = weights if aligns else attention
+                x, weights = run_layer(layer, self.config.checkpoint_activations, x, relations, projected, wanted)
+                attention = weights if wanted else attention
         return DecoderOutput(self.norm(x), attention)
 
     def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
@@ -191,11 +181,6 @@ class DecoderLayer(nn.Module):
         self.feed_forward = FeedForward(config)
         self.feed_forward_residual = Residual(config)
 
-    def want_weights(self, wanted: bool) -> None:
-        """Whether the attention's weights are read."""
-        if self.attention is not None:
-            self.attention.weights_wanted = wanted
-
     def project(self, memory: Memory | None) -> TensorDict:
         """What the attention makes of the memory, once a sentence."""
         if self.attention is None:
@@ -204,11 +189,13 @@ class DecoderLayer(nn.Module):
             raise UserError("this decoder was built to look up a source, and is given no memory")
         return self.attention.project(memory)
 
-    def forward(self, x: Tensor, relations: Relations, projected: TensorDict) -> tuple[Tensor, Tensor | None]:
-        """[B, T, H] -> [B, T, H], and the attention's weights [B, T, S'] where there are any."""
+    def forward(
+        self, x: Tensor, relations: Relations, projected: TensorDict, weights_wanted: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """[B, T, H] -> [B, T, H], and the attention's weights [B, T, S'] where they are wanted and there are any."""
         residual = self.autoregressive_residual
         x = residual.leave(x, self.autoregressive(residual.enter(x), relations))
-        return self._look_up(x, projected)
+        return self._look_up(x, projected, weights_wanted)
 
     def step(
         self,
@@ -218,18 +205,20 @@ class DecoderLayer(nn.Module):
         history: TensorDict,
         relations: Relations,
         projected: TensorDict,
+        weights_wanted: bool,
     ) -> tuple[Tensor, Tensor | None, TensorDict, TensorDict]:
         """[B, K, H] -> [B, K, H], the attention's weights [B, K, S'], the new rows and the new slice of history."""
         residual = self.autoregressive_residual
         y, rows, new_history = self.autoregressive.step(residual.enter(x), position, rows, history, relations)
-        x, weights = self._look_up(residual.leave(x, y), projected)
+        x, weights = self._look_up(residual.leave(x, y), projected, weights_wanted)
         return x, weights, rows, new_history
 
-    def _look_up(self, x: Tensor, projected: TensorDict) -> tuple[Tensor, Tensor | None]:
+    def _look_up(self, x: Tensor, projected: TensorDict, weights_wanted: bool) -> tuple[Tensor, Tensor | None]:
         """What comes after looking back: [B, Q, H] -> [B, Q, H] and weights [B, Q, S']."""
         weights = None
         if self.attention is not None:
             residual = self.attention_residual
+            self.attention.weights_wanted = weights_wanted
             context, weights, _ = self.attention(residual.enter(x), projected, {})
             x = residual.leave(x, self.context(context))
         residual = self.feed_forward_residual

@@ -140,7 +140,9 @@ class Trainer:
         self.task = task
         self.device = device
         self.state = TrainingState(data_digest=corpus.digest())
-        self.model: Model = build_model(config.model, task.source_spec, task.target_spec).to(device)
+        self.model: Model = build_model(
+            config.model, task.source_spec, task.target_spec, shared_vocabulary=task.shared_vocabulary
+        ).to(device)
         self._corpus = corpus
         self._criterion: Criterion = build("criterion", config.criterion, task.target_spec).to(device)
         self._learner = Learner(self.model, self._criterion)
