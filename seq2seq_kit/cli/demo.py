@@ -77,12 +77,13 @@ def _score(pipeline: Pipeline, limit: int | None) -> None:
     from itertools import islice
 
     from seq2seq_kit.cli.evaluate import print_evaluation
-    from seq2seq_kit.evaluation.evaluate import evaluate, group_references
+    from seq2seq_kit.data.references import with_references
+    from seq2seq_kit.evaluation.evaluate import evaluate
 
     parts = {"test": "held-out composed sentences", "test_handwritten": "held-out hand-written sentences"}
     for part, title in parts.items():
         examples = islice(pipeline.task.read([f"phrasebook:{part}"]), limit)
-        result = evaluate(pipeline.model, pipeline.task, group_references(examples), pipeline.options())
+        result = evaluate(pipeline.model, pipeline.task, with_references(examples), pipeline.options())
         print_evaluation(result, title, show=12)
 
 

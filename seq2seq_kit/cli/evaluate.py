@@ -34,6 +34,9 @@ def evaluate(
     weights: flags.Weights = None,
     combination: flags.Combination = "linear",
     on_error: Annotated[str, typer.Option(help="A malformed line: 'stop' or 'skip'.")] = "stop",
+    each_line: Annotated[
+        bool, typer.Option("--each-line", help="Score every line alone, a source that comes again too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     show: Annotated[int, typer.Option(help="How many outputs to show beside their references.", min=0)] = 5,
     batch_size: flags.BatchSize = 32,
@@ -48,14 +51,15 @@ def evaluate(
     from rich.progress import Progress
 
     from seq2seq_kit.console import stderr
+    from seq2seq_kit.data.references import with_references
     from seq2seq_kit.evaluation.evaluate import evaluate as score
-    from seq2seq_kit.evaluation.evaluate import group_references
 
     flags.one_of("--on-error", on_error, ("stop", "skip"))
     pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads)
     named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
     options = flags.search_options(pipeline, preset, settings, **named)
-    examples = group_references(pipeline.task.read(data, on_error))  # type: ignore[arg-type]
+    by_source = pipeline.task.group_references and not each_line
+    examples = with_references(pipeline.task.read(data, on_error), by_source=by_source)  # type: ignore[arg-type]
     with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as progress:
         bar = progress.add_task("decoding", total=len(examples))
         result = score(

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from seq2seq_kit.data.references import with_references
 from seq2seq_kit.decoding.generate import generate
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.interfaces import Example, Output, Task
@@ -51,30 +52,21 @@ def evaluate(
     progress: Callable[[int], None] | None = None,
     **how: Any,
 ) -> Evaluation:
-    """Decode ``examples`` and compare with their targets; those of one source are one example, several references.
+    """Decode ``examples`` and compare with their targets and references.
 
-    ``how``: as for :func:`~seq2seq_kit.decoding.generate.generate`.
+    Args:
+        examples: see :func:`~seq2seq_kit.data.references.with_references` for several targets of one source.
+        how: as for :func:`~seq2seq_kit.decoding.generate.generate`.
     """
-    grouped = group_references(examples)
+    given = with_references(examples, by_source=False)
     start = time.perf_counter()
     how |= {"device": device, "batch_size": batch_size, "progress": progress}
-    outputs = list(generate(model, task, grouped, options, **how))
+    outputs = list(generate(model, task, given, options, **how))
     seconds = time.perf_counter() - start
     texts = [output.text for output in outputs]
-    references = [example.references for example in grouped]
+    references = [example.references for example in given]
     metrics = task.metrics()
     scores = {name: metric(texts, references) for name, metric in metrics.items()} if texts else {}
     # A sacreBLEU metric knows its signature (the number of references) only once it has scored.
     signatures = {name: metric.signature() for name, metric in metrics.items()}
-    return Evaluation(scores, signatures, grouped, outputs, seconds)
-
-
-def group_references(examples: Iterable[Example]) -> list[Example]:
-    """One example per source, in first-seen order, all its targets as ``references``."""
-    by_source: dict[str, Example] = {}
-    for example in examples:
-        alone = Example(example.source, example.target, [], example.id, example.extras)
-        first = by_source.setdefault(example.source, alone)
-        targets = [] if example.target is None else [example.target]
-        first.references.extend(t for t in [*targets, *example.references] if t not in first.references)
-    return list(by_source.values())
+    return Evaluation(scores, signatures, given, outputs, seconds)

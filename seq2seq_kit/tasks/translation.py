@@ -46,6 +46,9 @@ class TranslationConfig(ComponentConfig):
         default=["chrf", "bleu"], min_length=1
     )
     """How outputs are scored; the first is the main one."""
+    group_references: bool = True
+    """In evaluation data, lines of one source are one example, scored once with all their targets as references; false:
+    each line is scored alone."""
 
     @model_validator(mode="after")
     def _one_shared_section(self) -> TranslationConfig:
@@ -67,6 +70,7 @@ class Translation(TextTask):
     def __init__(self, config: TranslationConfig) -> None:
         self.config = config
         self.shared_vocabulary = config.shared_tokenizer
+        self.group_references = config.group_references
         self.source_tokenizer: Tokenizer = build("tokenizer", config.source_tokenizer)
         self.target_tokenizer: Tokenizer = (
             self.source_tokenizer if config.shared_tokenizer else build("tokenizer", self.target_section)

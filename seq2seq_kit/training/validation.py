@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from seq2seq_kit.data.references import with_references
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.evaluation.evaluate import evaluate
 from seq2seq_kit.interfaces import Criterion, Example, Task
@@ -33,7 +34,8 @@ class Validator:
         self._config = config
         self._task = task
         self._dev = corpus.dev
-        self._sample = spread(corpus.dev_examples, config.training.validation_examples)
+        references = with_references(corpus.dev_examples, by_source=task.group_references)
+        self._sample = spread(references, config.training.validation_examples if task.metrics() else 0)
         self._device = device
 
     def better(self, value: float, best: float | None) -> bool:
