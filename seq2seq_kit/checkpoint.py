@@ -4,6 +4,7 @@
 ``checkpoint.json``        format version, kit and torch version, the whole configuration, the provider of every
                            component, the digests of the tokenizer files; readable without any plugin
 ``model.safetensors``      the best weights; its metadata holds their step and scores
+``weights-*.safetensors``  those of other validations, with ``training.keep_best`` and ``training.keep_last``
 ``training.safetensors``   the last state: weights, optimizer, random generators, position in the data
 ``tokenizers/``            what the task saved
 ``metrics.jsonl``          one JSON object a line, for training and validation
@@ -135,9 +136,10 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if name in distinct}
 
 
-def save_weights(run: Path, model: nn.Module, facts: Mapping[str, Any]) -> None:
-    """Replace the best weights, and the facts about them (step, scores), in one atomic step."""
-    write_tensors(run / BEST, weights(model), facts)
+def save_weights(run: Path, model: nn.Module, facts: Mapping[str, Any], name: str = BEST) -> None:
+    """Replace the best weights (or another file of weights), and the facts about them (step, scores), in one atomic
+    step."""
+    write_tensors(run / name, weights(model), facts)
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -95,6 +95,11 @@ class TrainingConfig(Config):
     validation_metric: str | None = None
     """What makes a checkpoint the best: a metric of the task, or ``loss``. Default: the task's first metric, or the
     loss where nothing is decoded."""
+    keep_best: int = Field(default=1, ge=1)
+    """How many of the best checkpoints to keep. ``model.safetensors`` is the best; with 2 or more there is a
+    ``weights-<step>.safetensors`` of each of them."""
+    keep_last: int = Field(default=0, ge=0)
+    """Of how many of the last validations to keep the weights too, as ``weights-<step>.safetensors``."""
     patience: int | None = Field(default=None, ge=1)
     """Stop after this many validations without a better one."""
     tensorboard: bool = False

@@ -35,6 +35,8 @@ class Window:
     tokens: int = 0
     gradient_norm: float = 0.0
     seconds: float = 0.0
+    positions: int = 0  # of source and target
+    padding: int = 0  # how many of them hold none of a sentence
 
 
 @dataclass
@@ -52,6 +54,7 @@ class TrainingState:
     best_value: float | None = None
     best_metrics: dict[str, Any] = field(default_factory=dict)
     validations_since_best: int = 0
+    kept: list[tuple[int, float]] = field(default_factory=list)  # (step, value) of the validations whose weights stay
     data_digest: str = ""  # of the encoded training data: a resumed run must see the same
     window: Window = field(default_factory=Window)
 
@@ -105,7 +108,8 @@ def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer) ->
         values = {name: facts.pop(name) for name in names}
     except KeyError as error:
         raise CheckpointError(f"{run / LAST}: is incomplete: it holds no {error}") from None
-    return Saved(TrainingState(**{**values, "window": Window(**values["window"])}), generators, facts)
+    values |= {"window": Window(**values["window"]), "kept": [(step, value) for step, value in values["kept"]]}
+    return Saved(TrainingState(**values), generators, facts)
 
 
 def _below(prefix: str, tensors: TensorDict) -> TensorDict:

@@ -35,6 +35,7 @@ from seq2seq_kit.training.callbacks import Callback, Record, Step
 from seq2seq_kit.training.corpus import Corpus, load_corpus, token_batches
 from seq2seq_kit.training.curves import Curves
 from seq2seq_kit.training.interrupt import Interrupt, Interrupted
+from seq2seq_kit.training.kept_weights import kept_name, remove_others
 from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.log import MetricsLog, TensorBoard
 from seq2seq_kit.training.optimizers import make_optimizer
@@ -200,6 +201,7 @@ class Trainer:
         facts = {"loss_scale": self._update.scaler.state_dict()}
         save_state(self.run, self.state, self._learner, self._optimizer, [random_state(self.device)], facts)
         self._saved_step = self.state.step
+        remove_others(self.run, (step for step, _ in self.state.kept))  # only now: a run that is killed needs them
 
     def restore(self) -> None:
         """Go back to the last saved state."""
@@ -314,6 +316,26 @@ class Trainer:
         for callback in self._callbacks:
             callback.on_log(self, record)
 
+    def _save_weights(self, metrics: dict[str, float], best: bool) -> None:
+        """Save the weights as the best ones, and among those that are kept beside them."""
+        config, state, metric = self.config.training, self.state, self._validator.metric
+        facts = {
+            "step": state.step,
+            "metric": metric,
+            "higher_is_better": self._validator.higher_is_better,
+            "metrics": metrics,
+        }
+        if best:
+            save_weights(self.run, self.model, facts)
+        if config.keep_best == 1 and config.keep_last == 0:
+            state.kept = []
+            return
+        validations = [*state.kept, (state.step, metrics[metric])]
+        last = sorted(validations, reverse=True)[: config.keep_last]
+        state.kept = sorted({*self._validator.best_first(validations)[: config.keep_best], *last})
+        if validations[-1] in state.kept:
+            save_weights(self.run, self.model, facts, kept_name(state.step))
+
     def _validate(self, interrupt: Interrupt) -> None:
         """Validate, and save the weights if they are the best so far."""
         start = time.perf_counter()
@@ -328,9 +350,7 @@ class Trainer:
         if best:
             state.best_step, state.best_value, state.best_metrics = state.step, value, metrics
             state.validations_since_best = 0
-            save_weights(
-                self.run, self.model, {"step": state.step, "metric": self._validator.metric, "metrics": metrics}
-            )
+        self._save_weights(metrics, best)
         record: Record = {
             "kind": "validation",
             "step": state.step,

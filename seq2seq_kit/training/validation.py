@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -24,19 +24,25 @@ class Validator:
 
     Attributes:
         metric: the name of the number that makes a checkpoint the best.
+        higher_is_better: which way it is better.
 
     Raises:
         ConfigError: ``training.validation_metric`` is not among the numbers there are.
     """
 
     def __init__(self, config: RunConfig, task: Task, corpus: Corpus, device: torch.device) -> None:
-        self.metric, self._sign = _chosen_metric(config.training, task)
+        self.metric, self.higher_is_better = _chosen_metric(config.training, task)
+        self._sign = 1 if self.higher_is_better else -1
         self._config = config
         self._task = task
         self._dev = corpus.dev
         references = with_references(corpus.dev_examples, by_source=task.group_references)
         self._sample = spread(references, config.training.validation_examples if task.metrics() else 0)
         self._device = device
+
+    def best_first(self, validations: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
+        """(step, value of the metric) of validations in the order of their worth; of equals the earlier first."""
+        return sorted(validations, key=lambda v: (math.isnan(v[1]), -v[1] * self._sign, v[0]))
 
     def better(self, value: float, best: float | None) -> bool:
         """Is ``value`` of the metric better than the best so far (None: there is none)?"""
@@ -95,14 +101,14 @@ def spread(examples: Sequence[Example], count: int | None) -> list[Example]:
     return [examples[i * len(examples) // count] for i in range(count)]
 
 
-def _chosen_metric(config: TrainingConfig, task: Task) -> tuple[str, int]:
-    """The metric's name, and 1 where more of it is better, -1 where less is."""
+def _chosen_metric(config: TrainingConfig, task: Task) -> tuple[str, bool]:
+    """The metric's name, and whether more of it is better."""
     metrics = task.metrics() if config.validation_examples != 0 else {}
     name = config.validation_metric or next(iter(metrics), "loss")
     if name == "loss":
-        return name, -1
+        return name, False
     if name not in metrics:
         why = "" if metrics else ", because training.validation_examples is 0"
         there_is = ", ".join([*metrics, "loss"])
         raise ConfigError(f"training.validation_metric: there is no {name!r} (there is: {there_is}{why})")
-    return name, 1 if metrics[name].higher_is_better else -1
+    return name, metrics[name].higher_is_better
