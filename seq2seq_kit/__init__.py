@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seq2seq_kit.components import Component
-    from seq2seq_kit.config import ComponentConfig, component_field
+    from seq2seq_kit.config import ComponentConfig, TaskConfig, component_field
     from seq2seq_kit.decoding.ensemble import Ensemble, Member
     from seq2seq_kit.decoding.hypothesis import Hypothesis
     from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
@@ -88,6 +88,7 @@ _LAZY = {
     "StepOutput": "seq2seq_kit.interfaces",
     "TargetSpec": "seq2seq_kit.interfaces",
     "Task": "seq2seq_kit.interfaces",
+    "TaskConfig": "seq2seq_kit.config",
     "Tokenizer": "seq2seq_kit.interfaces",
     "UserError": "seq2seq_kit.errors",
     "build": "seq2seq_kit.registry",

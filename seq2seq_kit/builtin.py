@@ -57,4 +57,5 @@ def register_components() -> list[Component]:
         c("schedule", "one_cycle", "training.schedules", "OneCycle", "up, then down to almost nothing (Smith 2018)"),
         c("schedule", "plateau", "training.schedules", "Plateau", "falls when validations get no better"),
         c("task", "translation", "tasks.translation", "Translation", "one language to another", verb="translate"),
+        c("task", "language_model", "tasks.language_model", "LanguageModel", "text without a source", verb="generate"),
     ]

@@ -123,7 +123,7 @@ def _command(verb: str) -> Callable[..., None]:
                 _stream(pipeline, examples, options, sink)
                 return
             how: dict[str, Any] = {"batch_size": batch_size, "window": 1 if interactive else None}
-            answers = pipeline.generate(examples, options, mbr=mbr, replace_unknown=copied, **how)
+            answers = pipeline.outputs(examples, options, mbr=mbr, replace_unknown=copied, **how)
             for index, answer in enumerate(answers):
                 sink.write(_json_line(answer) if as_json else _text_lines(answer, index, options.n_best))
                 if interactive:

@@ -13,6 +13,8 @@ from seq2seq_kit.cli import search_flags as flags
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from seq2seq_kit.decoding.options import SearchOptions
+    from seq2seq_kit.decoding.pipeline import Pipeline
     from seq2seq_kit.evaluation.evaluate import Evaluation
 
 
@@ -44,7 +46,8 @@ def evaluate(
     device: flags.Device = "cpu",
     threads: flags.Threads = None,
 ) -> None:
-    """Decode a test set and score it. Several targets of one source are several references.
+    """Decode a test set and score it. Several targets of one source are several references. A language model is
+    measured by the perplexity of the texts.
 
     Example: s2s evaluate runs/en-fr --data test.tsv
     """
@@ -58,6 +61,9 @@ def evaluate(
     pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads)
     named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
     options = flags.search_options(pipeline, preset, settings, **named)
+    if pipeline.task.source_spec is None:
+        _evaluate_texts(pipeline, data, on_error, options, as_json, batch_size)
+        return
     by_source = pipeline.task.group_references and not each_line
     examples = with_references(pipeline.task.read(data, on_error), by_source=by_source)  # type: ignore[arg-type]
     with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as progress:
@@ -78,6 +84,20 @@ def evaluate(
         print(json.dumps(result.report(), ensure_ascii=False))
     else:
         print_evaluation(result, " ".join(data), show)
+
+
+def _evaluate_texts(
+    pipeline: Pipeline, data: list[str], on_error: str, options: SearchOptions, as_json: bool, batch_size: int
+) -> None:
+    """The perplexity of texts, as a line or as JSON."""
+    from seq2seq_kit.evaluation.perplexity import perplexity
+
+    texts = pipeline.task.read(data, on_error)  # type: ignore[arg-type]
+    result = perplexity(pipeline, texts, options, batch_size=batch_size)
+    if as_json:
+        print(json.dumps(result.report()))
+    else:
+        print(f"{' '.join(data)}: perplexity {result.value:.4g} ({result.tokens:,} tokens in {result.texts:,} texts)")
 
 
 def print_evaluation(result: Evaluation, title: str, show: int) -> None:

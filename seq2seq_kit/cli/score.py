@@ -25,7 +25,7 @@ def add_to(cli: typer.Typer) -> None:
 
 def score(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
-    file: Annotated[Path | None, typer.Argument(help="SOURCE TAB TARGET lines; default: stdin.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="SOURCE TAB TARGET lines, or texts; default: stdin.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     length_penalty: flags.LengthPenalty = None,
     temperature: flags.Temperature = None,
@@ -41,7 +41,8 @@ def score(
 ) -> None:
     """Score given targets: one SCORE TAB LOG-PROBABILITY TAB TOKENS TAB PERPLEXITY line for each, in order.
 
-    The score is what decoding ranks outputs by; tokens count the end symbol; log-probabilities are in nats.
+    The score is what decoding ranks outputs by; tokens count the end symbol; log-probabilities are in nats. A language
+    model scores whole lines.
 
     Example: printf 'one two\\tun deux\\n' | s2s score RUN
     """
@@ -49,7 +50,8 @@ def score(
     options = flags.search_options(pipeline, None, settings, length_penalty=length_penalty, temperature=temperature)
     source = open_input(file)
     with source, open_output(output) as sink:
-        pairs = _pairs(source, str(file or "stdin"))
+        whole_lines = pipeline.task.source_spec is None
+        pairs = _pairs(source, str(file or "stdin"), whole_lines)
         while window := list(islice(pairs, BATCHES_A_WINDOW * batch_size)):
             for found in pipeline.score_with(window, options, batch_size):
                 if as_json:
@@ -65,13 +67,14 @@ def score(
                     sink.write(numbers + "\n")
 
 
-def _pairs(stream: IO[bytes], name: str) -> Iterator[tuple[str, str]]:
-    """Source and target of each line."""
+def _pairs(stream: IO[bytes], name: str, whole_lines: bool) -> Iterator[tuple[str, str]]:
+    """Source and target of each line; ``whole_lines``: a line is a target, and its source is empty."""
     for number, raw in enumerate(stream, 1):
         try:
-            columns = raw.decode("utf-8").rstrip("\r\n").split("\t")
+            line = raw.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise DataError(f"{name}, line {number}: is not valid UTF-8 (byte {error.start})") from None
+        columns = ["", line] if whole_lines else line.split("\t")
         if len(columns) != 2:
             raise DataError(f"{name}, line {number}: has {len(columns)} columns, expected SOURCE TAB TARGET")
         yield columns[0], columns[1]

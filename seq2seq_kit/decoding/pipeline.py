@@ -95,8 +95,8 @@ class Pipeline:
             constraints: for each source the phrases that must appear; a list of phrases: one of them must.
             banned: for each source the phrases that must not appear.
             choices: for each source the texts of which its output must be one.
-            mbr: see :meth:`generate`.
-            replace_unknown: see :meth:`generate`.
+            mbr: see :meth:`outputs`.
+            replace_unknown: see :meth:`outputs`.
             batch_size: sentences a batch.
             options: fields of :class:`SearchOptions` (``beam_size=1``).
         """
@@ -112,9 +112,9 @@ class Pipeline:
             for example, value in zip(examples, values, strict=True):
                 example.extras[name] = value
         how: dict[str, Any] = {"mbr": mbr, "replace_unknown": replace_unknown, "batch_size": batch_size}
-        return list(self.generate(examples, self.options(attention=True, **options), **how))
+        return list(self.outputs(examples, self.options(attention=True, **options), **how))
 
-    def generate(
+    def outputs(
         self, examples: Iterable[Example], options: SearchOptions, *, mbr: str | None = None, **how: Any
     ) -> Iterator[Output]:
         """Decode a stream.

@@ -58,8 +58,8 @@ class _Phrases:
     def __init__(self, task: Task, example: Example) -> None:
         self._task = task
         self._extras = example.extras
-        if task.source_spec is None:
-            self._extras = {"prefix": example.source, **example.extras}
+        if task.source_spec is None and not example.extras.get("prefix"):
+            self._extras = {**example.extras, "prefix": example.source}
         self._where = "" if example.id is None else f"example {example.id}: "
 
     def one(self, name: str) -> TokenSequence:

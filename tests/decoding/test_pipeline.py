@@ -44,7 +44,7 @@ def test_samples_do_not_depend_on_the_batch(pipeline: Pipeline) -> None:
     options = pipeline.options(sampling="tokens", beam_size=2, n_best=2, temperature=3.0, seed=3)
 
     def sample(**how: int) -> list[list[list[str]]]:
-        outputs = pipeline.generate((Example(source) for source in sources), options, **how)
+        outputs = pipeline.outputs((Example(source) for source in sources), options, **how)
         return [[o.tokens for o in [output, *output.alternatives]] for output in outputs]
 
     whole = sample(batch_size=64)
@@ -60,7 +60,7 @@ def test_a_window_of_one_answers_line_by_line(pipeline: Pipeline) -> None:
             asked.append(source)
             yield Example(source)
 
-    answers = pipeline.generate(stream(), pipeline.options(), window=1)
+    answers = pipeline.outputs(stream(), pipeline.options(), window=1)
     next(answers)
     assert asked == ["one"]
 

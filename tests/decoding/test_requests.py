@@ -40,7 +40,7 @@ def test_what_one_sentence_asks_is_no_matter_of_the_others(pipeline: Pipeline) -
     options = pipeline.options(beam_size=4, n_best=2)
 
     def decoded(batch_size: int, chosen: list[Example]) -> list[list[str]]:
-        found = pipeline.generate(chosen, options, batch_size=batch_size)
+        found = pipeline.outputs(chosen, options, batch_size=batch_size)
         return [[o.text for o in [output, *output.alternatives]] for output in found]
 
     def alone(example: Example) -> list[str] | str:
@@ -78,7 +78,7 @@ def test_wrong_requests_get_a_sentence(pipeline: Pipeline) -> None:
     refused("unknown metric 'meteor'", mbr="meteor")
     refused("no_repeat_ngram_source", no_repeat_ngram_source=2)  # source and target ids are not the same tokens
     with pytest.raises(DataError, match="example 7: prefix has"):
-        list(pipeline.generate([Example("one", id=7, extras={"prefix": 3})], pipeline.options()))
+        list(pipeline.outputs([Example("one", id=7, extras={"prefix": 3})], pipeline.options()))
 
 
 def test_likeliest_tokens_of_each_step(pipeline: Pipeline) -> None:
