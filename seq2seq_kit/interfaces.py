@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
+    from seq2seq_kit.config import ComponentConfig
     from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
     from seq2seq_kit.model import Model
 
@@ -361,8 +363,8 @@ class Example:
     source: str
     target: str | None = None
     references: list[str] = field(default_factory=list)  # further correct targets, for evaluation
-    id: Any = None
-    extras: dict[str, Any] = field(default_factory=dict)
+    id: Any = None  # in training data, a JSON value
+    extras: dict[str, Any] = field(default_factory=dict)  # in training data, JSON values
 
 
 @dataclass
@@ -389,12 +391,33 @@ class Metric(ABC):
         return ""
 
 
+class Transform:
+    """Changes training examples, or leaves some out. Built as ``cls(config, task: Task)``.
+
+    Named in ``data.filters`` it is applied once to each example, when the corpus is read; in ``data.transforms`` each
+    time that an example is used, with a generator of its own for that example and epoch. Examples are not to be changed
+    in place.
+    """
+
+    def on_text(self, example: Example, generator: np.random.Generator) -> Example | None:
+        """The example in its place; None leaves it out (a filter only). The tokenizers may not be learnt yet."""
+        return example
+
+    def on_ids(
+        self, encoded: EncodedExample, example: Example, generator: np.random.Generator
+    ) -> EncodedExample | None:
+        """The same once ``example`` is encoded."""
+        return encoded
+
+
 class Task(ABC):
     """What sequences mean: reads examples, owns tokenizers, and turns hypotheses into its own output type.
 
     Built as ``cls(config)``, then prepared (training) or loaded (decoding).
     """
 
+    config: ComponentConfig
+    """The section that it was built with."""
     source_spec: SourceSpec | None
     """None: there is no source, and what a user gives to decode is what the output starts with (a language model)."""
     target_spec: TargetSpec
@@ -409,7 +432,7 @@ class Task(ABC):
 
     @abstractmethod
     def prepare(self, examples: Iterable[Example]) -> None:
-        """Learn tokenizers from the training examples and set the specs."""
+        """Learn tokenizers from the training examples, which can be iterated over several times, and set the specs."""
 
     @abstractmethod
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:

@@ -12,22 +12,10 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from pydantic_core import PydanticCustomError
 
 from seq2seq_kit.config import ComponentConfig, Config, TaskConfig, component_field, only_known_fields, validate
+from seq2seq_kit.data.config import DataConfig
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.yaml_reader import read_yaml
-
-
-class DataConfig(Config):
-    """Where examples come from."""
-
-    train: list[str] = Field(min_length=1, max_length=2)
-    """One file (TSV, JSONL, gzip of either), or two parallel ones; ``phrasebook:train``: the corpus in the package."""
-    dev: list[str] = Field(min_length=1, max_length=2)
-    """The same, for validation."""
-    on_error: Literal["stop", "skip"] = "stop"
-    """What to do about a malformed line: stop the run, or skip and count it."""
-    max_length: int = Field(default=256, ge=1)
-    """Training examples with more tokens on either side are left out and counted."""
 
 
 class ModelConfig(Config):

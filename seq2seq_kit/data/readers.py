@@ -216,6 +216,13 @@ class Examples(Iterator[Example]):
         raise DataError(f"parallel files must have as many lines: {first} has {m:,}, {second} has {n:,}")
 
 
+def data_file(name: str) -> Path | None:
+    """The file that a name of the configuration stands for; None where it stands for none on this machine."""
+    if name.startswith(PHRASEBOOK):
+        return phrasebook.path(name.removeprefix(PHRASEBOOK))
+    return Path(name) if Path(name).is_file() else None
+
+
 def _resolve(name: str) -> Path:
     """The file of that name, checked to be there."""
     if name.startswith(PHRASEBOOK):

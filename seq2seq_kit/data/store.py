@@ -39,12 +39,17 @@ IDS = pa.schema([("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32(
 class Writer:
     """Writes examples, a record batch at a call, to a file or (``path`` None) to memory.
 
-    A context: the file has its name only once all is written. What was written is then in ``batches``, mapped.
+    A context: the file has its name only once all is written.
+
+    Attributes:
+        count: how many record batches are written.
+        batches: the record batches, mapped; once all is written.
     """
 
     def __init__(self, schema: pa.Schema, path: Path | None) -> None:
         self._schema = schema
         self._path = path
+        self.count = 0
         self.batches: list[pa.RecordBatch] = []
 
     def __enter__(self) -> Writer:
@@ -59,7 +64,10 @@ class Writer:
         return self
 
     def write(self, examples: Sequence[Example] | Sequence[EncodedExample]) -> None:
-        """Append a record batch."""
+        """Append a record batch; none for no example."""
+        if not examples:
+            return
+        self.count += 1
         columns = {
             "source": [example.source for example in examples],
             "target": [example.target for example in examples],
@@ -166,11 +174,13 @@ class TextStore(Store[Example]):
         identity, extras = self._beside(batch, row)
         return Example(source, target, id=identity, extras=extras)
 
-    def __iter__(self) -> Iterator[Example]:
-        for batch in self._batches:  # whole columns at once: five times as fast as row by row
-            for row in batch.to_pylist():
-                extras = {} if row["extras"] is None else json.loads(row["extras"])
-                yield Example(row["source"], row["target"], id=json.loads(row["id"]), extras=extras)
+    def chunks(self) -> Iterator[list[Example]]:
+        """The examples of each record batch, in order; much faster than one by one."""
+        for batch in self._batches:
+            columns = batch.to_pydict()
+            extras = [{} if value is None else json.loads(value) for value in columns["extras"]]
+            rows = zip(columns["source"], columns["target"], columns["id"], extras, strict=True)
+            yield [Example(source, target, id=json.loads(name), extras=more) for source, target, name, more in rows]
 
 
 class EncodedStore(Store[EncodedExample]):

@@ -1,16 +1,19 @@
-"""The data of a run, read and encoded once."""
+"""The data of a run: training examples on disk, development examples in memory."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from array import array
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from seq2seq_kit.console import stderr
 from seq2seq_kit.data.batching import TokenBatches
-from seq2seq_kit.errors import DataError
+from seq2seq_kit.data.config import DataConfig
+from seq2seq_kit.data.preparation import training_set
+from seq2seq_kit.data.report import Report
+from seq2seq_kit.data.training_set import TrainingSet, lengths
 from seq2seq_kit.interfaces import EncodedExample, Example, Task
-from seq2seq_kit.run_config import DataConfig
 
 log = logging.getLogger(__name__)
 
@@ -19,48 +22,45 @@ log = logging.getLogger(__name__)
 class Corpus:
     """Training and development data as ids; development data also as read, to be decoded and scored."""
 
-    train: list[EncodedExample]
+    train: TrainingSet
     dev: list[EncodedExample]
     dev_examples: list[Example]
+    report: Report = field(default_factory=Report)
 
     def digest(self) -> str:
-        """A fingerprint of the training data as ids: the same files and tokenizers give the same one."""
-        sha256 = hashlib.sha256()
-        for example in self.train:
-            sha256.update(array("q", [len(example.source), *example.source, *(example.target or [])]).tobytes())
-        return sha256.hexdigest()
+        """A fingerprint of the training data as ids: the same files, filters and tokenizers give the same one."""
+        return self.train.digest
 
 
-def load_corpus(config: DataConfig, task: Task, *, prepare: bool) -> Corpus:
-    """Read and encode what a configuration names.
+def load_corpus(config: DataConfig, task: Task, *, prepare: bool, seed: int = 1, folder: Path | None = None) -> Corpus:
+    """Read and encode what a configuration names, or find what was encoded before.
 
     Args:
         prepare: first let the task learn its tokenizers from the training data (a new run).
+        seed: of the order in which corpora are mixed, and of noise.
+        folder: where to keep the encoded training data if ``data.cache`` does not say; None: in memory.
 
     Raises:
-        DataError: a file is missing, malformed or empty, or no example is left.
+        DataError: a file is missing, malformed, empty or changed, or no example is left.
     """
-    examples = list(task.read(config.train, config.on_error))
-    if prepare:
-        task.prepare(examples)
-    encoded = task.encode(examples)
-    train = [e for e in encoded if max(_lengths(e)) <= config.max_length]
     dev_examples = list(task.read(config.dev, config.on_error))
-    if not train:
-        raise DataError(
-            f"{' and '.join(config.train)}: none of the {len(encoded):,} training examples has at most "
-            f"{config.max_length} tokens (data.max_length)"
-        )
-    if len(train) < len(encoded):
-        left_out, limit = len(encoded) - len(train), config.max_length
-        log.warning("left out %s training examples with more than %d tokens (data.max_length)", f"{left_out:,}", limit)
-    return Corpus(train, task.encode(dev_examples), dev_examples)
+    train, report = training_set(config, task, prepare=prepare, seed=seed, folder=folder)
+    if prepare:
+        _tell(config, report)
+    return Corpus(train, task.encode(dev_examples), dev_examples, report)
 
 
-def token_batches(examples: list[EncodedExample], batch_tokens: int, seed: int) -> TokenBatches:
+def _tell(config: DataConfig, report: Report) -> None:
+    """Say what was left out, if anything was."""
+    if config.filters and report.left_out:
+        stderr().print(report.table())
+    elif report.left_out:
+        count, limit = f"{report.left_out:,}", config.max_length
+        log.warning("left out %s training examples with more than %d tokens (data.max_length)", count, limit)
+
+
+def token_batches(examples: TrainingSet | Sequence[EncodedExample], batch_tokens: int, seed: int) -> TokenBatches:
     """Batches of like length; see :class:`TokenBatches`."""
-    return TokenBatches([_lengths(example) for example in examples], batch_tokens, seed)
-
-
-def _lengths(example: EncodedExample) -> tuple[int, int]:
-    return len(example.source), len(example.target or [])
+    if isinstance(examples, TrainingSet):
+        return TokenBatches(examples.lengths, batch_tokens, seed, examples.mixture)
+    return TokenBatches([lengths(example) for example in examples], batch_tokens, seed)

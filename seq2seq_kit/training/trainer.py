@@ -25,7 +25,7 @@ from seq2seq_kit.console import stderr
 from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.device import check_device
 from seq2seq_kit.errors import ConfigError, DataError, UserError
-from seq2seq_kit.interfaces import Batch, Criterion, EncodedExample, Task
+from seq2seq_kit.interfaces import Batch, Criterion, Task
 from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig, TrainingConfig
@@ -41,7 +41,7 @@ from seq2seq_kit.training.log import MetricsLog, TensorBoard
 from seq2seq_kit.training.optimizers import make_optimizer
 from seq2seq_kit.training.progress import progress_callback
 from seq2seq_kit.training.random_state import random_state, set_random_state
-from seq2seq_kit.training.run_folder import check_empty, sole_writer
+from seq2seq_kit.training.run_folder import DATA, check_empty, removed_on_failure, sole_writer
 from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
 from seq2seq_kit.training.update import NotFinite, Updater
 from seq2seq_kit.training.validation import Validator
@@ -77,8 +77,9 @@ def train(config: RunConfig, out: Path, *, device: str = "cpu", callbacks: Seque
     random.seed(config.seed)
     torch.manual_seed(config.seed)
     task: Task = build("task", config.task)
-    corpus = load_corpus(config.data, task, prepare=True)
-    trainer = Trainer(config, out, task, corpus, torch_device, callbacks)
+    with removed_on_failure(out):
+        corpus = load_corpus(config.data, task, prepare=True, seed=config.seed, folder=out / DATA)
+        trainer = Trainer(config, out, task, corpus, torch_device, callbacks)
     with explain_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with sole_writer(out):
@@ -112,7 +113,7 @@ def resume(
         config = load_run_config(run, manifest, list(overrides))
         check_options(config.search)
         task = load_task(run, manifest, config)
-        corpus = load_corpus(config.data, task, prepare=False)
+        corpus = load_corpus(config.data, task, prepare=False, seed=config.seed, folder=run / DATA)
         trainer = Trainer(config, run, task, corpus, torch_device, callbacks)
         trainer.restore()
         write_manifest(run, config)
@@ -152,7 +153,7 @@ class Trainer:
         self._rate = build("schedule", config.training.schedule)
         self._forcing = build("schedule", config.training.teacher_forcing)
         self._batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
-        self._epoch: tuple[int, list[list[int]]] = (-1, [])
+        self._epoch: tuple[int, Sequence[Any]] = (-1, [])
         self._validator = Validator(config, task, corpus, device)
         self._callbacks = [*_own_callbacks(config.training), *callbacks]
         self._stop_reason: str | None = None
@@ -213,7 +214,7 @@ class Trainer:
             self._update.scaler.load_state_dict(scale)
         self._saved_step = self.state.step
         if self.state.data_digest != digest:
-            names = " and ".join(self.config.data.train)
+            names = self.config.data.training_files
             raise DataError(f"{names}: is not the data that {self.run} was trained on; it cannot be resumed with it")
 
     def _loop(self, interrupt: Interrupt) -> str:
@@ -282,14 +283,11 @@ class Trainer:
         if self._epoch[0] != state.epoch:
             self._epoch = state.epoch, self._batches.batches(state.epoch)
         batches = self._epoch[1]
-        batch = self._collate(self._corpus.train, batches[state.batch])
+        batch = self.task.collate(self._corpus.train.take(batches[state.batch], state.epoch))
         state.batch += 1
         if state.batch == len(batches):
             state.epoch, state.batch = state.epoch + 1, 0
         return batch
-
-    def _collate(self, examples: Sequence[EncodedExample], indices: Sequence[int]) -> Batch:
-        return self.task.collate([examples[i] for i in indices])
 
     def _diverged(self, step: int, cause: NotFinite) -> UserError:
         lower = f"training.learning_rate={self.config.training.learning_rate / 2:g}"

@@ -111,11 +111,12 @@ def kill(tiny_values: Callable[..., dict[str, Any]], folder: Path, where: str, c
     return folder / "run"
 
 
-# Saves in order: 1 last, 2 manifest, 3 log, 4 last (step 7), 5 best, 6 curves, 7 last (step 10), 8 last (step 14),
-# 9 best, 10 curves, 11 last (step 20): killed there, the best is of a step that the last state has not reached.
+# Saves in order: 1 to 3 encoded data, 4 last, 5 manifest, 6 log, 7 last (step 7), 8 best, 9 curves, 10 last (step 10),
+# 11 last (step 14), 12 best, 13 curves, 14 last (step 20): killed there, the best is of a step that the last state has
+# not reached.
 @pytest.mark.parametrize(
     ("where", "count"),
-    [("step", 1), ("step", 12), ("step", 33), ("save", 9), ("save", 11), ("validation", 2)],
+    [("step", 1), ("step", 12), ("step", 33), ("save", 12), ("save", 14), ("validation", 2)],
 )
 def test_killed_and_resumed_equals_unbroken_bit_for_bit(
     tiny_values: Callable[..., dict[str, Any]], tmp_path: Path, reference: Path, where: str, count: int
@@ -285,8 +286,12 @@ def test_the_second_ctrl_c_stops_at_once() -> None:
 def test_stopped_before_the_first_checkpoint_is_said(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*arguments: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    replace = os.replace
+
+    def fail(temporary: Path, path: Path) -> None:
+        if path.name == "training.safetensors":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(temporary, path)
 
     monkeypatch.setattr(sealed.os, "replace", fail)
     with pytest.raises(CheckpointError, match="No space left"):

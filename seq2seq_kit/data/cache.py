@@ -1,0 +1,129 @@
+"""Encoded training data on disk, found again by what it was made from.
+
+``FOLDER/KEY/`` holds ``ids.arrow``, ``text.arrow`` (where transforms need it), and ``corpus.json``, written last. The
+key is a digest of the configuration and the tokenizers; ``corpus.json`` knows the data files by size, time and content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seq_kit.data.config import DataConfig, Source
+from seq2seq_kit.data.readers import data_file
+from seq2seq_kit.data.report import Report
+from seq2seq_kit.data.store import IDS, TEXT, EncodedStore, TextStore, read_batches
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.interfaces import Task
+from seq2seq_kit.sealed import digest, read_json, write_json
+
+FORMAT = 1
+"""The version of the layout."""
+
+
+@dataclass
+class Cached:
+    """Encoded training data."""
+
+    ids: EncodedStore
+    texts: TextStore | None  # the same examples; only where transforms need them
+    counts: list[int]  # examples of each corpus, in their order
+    report: Report
+    digest: str  # of the ids
+
+
+class Cache:
+    """Where the training data of a configuration and a prepared task is kept.
+
+    Attributes:
+        place: the folder of this data.
+    """
+
+    def __init__(self, folder: Path, config: DataConfig, task: Task) -> None:
+        made_from = {
+            "format": FORMAT,
+            "task": task.config.model_dump(mode="json"),
+            "tokenizers": _saved_files(task),
+            "train": [source.paths for source in config.train],
+            "on_error": config.on_error,
+            "max_length": config.max_length,
+            "filters": [section.model_dump(mode="json") for section in config.filters],
+            "texts": bool(config.transforms),
+        }
+        key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+        self.place = folder / key
+        self._sources = config.train
+        self._texts = bool(config.transforms)
+
+    def find(self) -> Cached | None:
+        """The data, if it is there.
+
+        Raises:
+            DataError: a data file is not what the data was made from, or the data on disk cannot be read.
+        """
+        facts_file = self.place / "corpus.json"
+        if not facts_file.exists():
+            return None
+        facts = read_json(facts_file)
+        for file in facts["files"]:
+            if not _is_same(file):
+                raise DataError(
+                    f"{file['path']}: is not the data that was encoded in {self.place}: it has changed since; a run "
+                    "cannot be resumed with it"
+                )
+        ids = EncodedStore(read_batches(self.place / "ids.arrow", IDS))
+        texts = TextStore(read_batches(self.place / "text.arrow", TEXT)) if self._texts else None
+        for store in (ids, texts):
+            if store is not None and len(store) != sum(facts["counts"]):
+                raise DataError(f"{self.place}: is incomplete; delete it, and it is made again from the data")
+        return Cached(ids, texts, facts["counts"], Report.from_dict(facts["report"]), facts["digest"])
+
+    def is_current(self) -> bool:
+        """Is there data that was made from the files as they are now?"""
+        try:
+            return self.find() is not None
+        except DataError:
+            return False
+
+    def write_facts(self, counts: list[int], report: Report, digest: str) -> None:
+        """Complete what is in ``place``."""
+        facts = {"files": _files(self._sources), "counts": counts, "report": report.as_dict(), "digest": digest}
+        write_json(self.place / "corpus.json", facts)
+
+
+def _saved_files(task: Task) -> dict[str, str]:
+    """The digest of each file that the task saves."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        task.save(folder)
+        return {str(p.relative_to(folder)): digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def _files(sources: Iterable[Source]) -> list[dict[str, Any]]:
+    """The data files, to be known again by :func:`_is_same`; what is no file on this machine has none."""
+    files = []
+    for name in sorted({name for source in sources for name in source.paths}):
+        path = data_file(name)
+        if path is not None:
+            stat = path.stat()
+            files.append({"path": str(path), "size": stat.st_size, "time": stat.st_mtime_ns, "sha256": _content(path)})
+    return files
+
+
+def _is_same(file: dict[str, Any]) -> bool:
+    """Untouched since, or touched and of the same content."""
+    path = Path(file["path"])
+    if not path.exists():
+        return False
+    stat = path.stat()
+    return (stat.st_size, stat.st_mtime_ns) == (file["size"], file["time"]) or _content(path) == file["sha256"]
+
+
+def _content(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,175 @@
+"""From data files to a training set: read once, filtered, the tokenizers learnt, encoded, all of it as a stream.
+
+The texts are read into a temporary Arrow file, which the tokenizers learn from and the encoder reads. What grows with
+the corpus is on disk: a few thousand examples are in memory at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from seq2seq_kit.data.cache import Cache, Cached
+from seq2seq_kit.data.config import DataConfig
+from seq2seq_kit.data.meter import Meter
+from seq2seq_kit.data.mixing import Mixture, shares
+from seq2seq_kit.data.report import Report, Row
+from seq2seq_kit.data.store import IDS, TEXT, EncodedStore, TextStore, Writer
+from seq2seq_kit.data.training_set import Noise, TrainingSet, lengths
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.interfaces import EncodedExample, Example, Task, Transform
+from seq2seq_kit.registry import build
+
+ROWS = 4096
+"""Examples in a record batch: as many are in memory at a time."""
+
+
+def training_set(
+    config: DataConfig, task: Task, *, prepare: bool, seed: int, folder: Path | None
+) -> tuple[TrainingSet, Report]:
+    """The training data that a configuration names, and what became of its examples.
+
+    Args:
+        prepare: first let the task learn its tokenizers from the data.
+        folder: where to keep the encoded data if ``data.cache`` does not say; None: in memory.
+
+    Raises:
+        DataError: a file is missing, malformed, empty or changed, or no example of a corpus is left.
+    """
+    readers = [task.read(source.paths, config.on_error) for source in config.train]  # missing files first
+    folder = Path(config.cache) if config.cache is not None else folder
+    found = None if prepare or folder is None else Cache(folder, config, task).find()
+    if found is None:
+        found = _made(config, task, readers, prepare, seed, folder)
+    mixture = noise = None
+    if len(config.train) > 1 and (config.temperature is not None or config.train[0].weight is not None):
+        weights = [source.weight or 0.0 for source in config.train] if config.train[0].weight is not None else None
+        mixture = Mixture(found.counts, shares(found.counts, weights, config.temperature or 1.0), seed)
+    if found.texts is not None:
+        transforms = [build("transform", section, task) for section in config.transforms]
+        noise = Noise(transforms, found.texts, task, seed, config.max_length)
+    return TrainingSet(found.ids, found.digest, mixture, noise), found.report
+
+
+def _made(
+    config: DataConfig, task: Task, readers: Iterable[Iterator[Example]], prepare: bool, seed: int, folder: Path | None
+) -> Cached:
+    """The data, made from the files (or found, where another run with the same tokenizers has left it)."""
+    sieve = _Sieve(config, task, seed)
+    temporary = None if folder is None else folder / f"text.{os.getpid()}.tmp"
+    try:
+        texts = _read(readers, sieve, temporary)
+        if prepare:
+            task.prepare(_Shown(texts, "learning tokenizers"))
+        cache = None if folder is None else Cache(folder, config, task)
+        if cache is not None and cache.is_current():
+            found = cache.find()
+            assert found is not None
+            return found
+        return _encode(config, task, texts, sieve, cache)
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+class _Sieve:
+    """The filters, and what they left out."""
+
+    def __init__(self, config: DataConfig, task: Task, seed: int) -> None:
+        self._filters: list[Transform] = [build("transform", section, task) for section in config.filters]
+        self._max_length = config.max_length
+        self._generator = np.random.default_rng(seed)
+        last = Row(f"data.max_length ({config.max_length})")
+        self.report = Report(rows=[*(Row(section.name) for section in config.filters), last])
+
+    def text(self, example: Example) -> Example | None:
+        """The example as the filters leave it; None where one of them leaves it out."""
+        self.report.read += 1
+        for row, keep in enumerate(self._filters):
+            kept = keep.on_text(example, self._generator)
+            if kept is None:
+                self.report.take(row, example)
+                return None
+            example = kept
+        return example
+
+    def ids(self, encoded: EncodedExample, example: Example) -> EncodedExample | None:
+        """The same for its ids."""
+        for row, keep in enumerate(self._filters):
+            kept = keep.on_ids(encoded, example, self._generator)
+            if kept is None:
+                self.report.take(row, example)
+                return None
+            encoded = kept
+        if max(lengths(encoded)) > self._max_length:
+            self.report.take(len(self._filters), example)
+            return None
+        return encoded
+
+
+def _read(readers: Iterable[Iterator[Example]], sieve: _Sieve, path: Path | None) -> list[TextStore]:
+    """The texts of each corpus that the filters leave."""
+    with Writer(TEXT, path) as writer, Meter("reading") as meter:
+        ends = []
+        for reader in readers:
+            while chunk := list(islice(reader, ROWS)):
+                writer.write([kept for example in chunk if (kept := sieve.text(example)) is not None])
+                meter.advance(len(chunk))
+            ends.append(writer.count)
+    starts = [0, *ends]
+    return [TextStore(writer.batches[start:end]) for start, end in zip(starts, ends, strict=False)]
+
+
+class _Shown(Iterable[Example]):
+    """The examples of all corpora, as often as they are iterated over, with their number shown."""
+
+    def __init__(self, texts: list[TextStore], what: str) -> None:
+        self._texts = texts
+        self._what = what
+
+    def __iter__(self) -> Iterator[Example]:
+        with Meter(self._what) as meter:
+            for store in self._texts:
+                for chunk in store.chunks():
+                    yield from chunk
+                    meter.advance(len(chunk))
+
+
+def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: _Sieve, cache: Cache | None) -> Cached:
+    """The ids of the examples that the filters leave, and their texts where transforms need them."""
+    counts = []
+    with ExitStack() as stack:
+        ids = stack.enter_context(Writer(IDS, cache and cache.place / "ids.arrow"))
+        kept_texts = (
+            stack.enter_context(Writer(TEXT, cache and cache.place / "text.arrow")) if config.transforms else None
+        )
+        meter = stack.enter_context(Meter("encoding"))
+        for source, store in zip(config.train, texts, strict=True):
+            count = 0
+            for chunk in store.chunks():
+                pairs = zip(task.encode(chunk), chunk, strict=True)
+                kept = [(e, text) for encoded, text in pairs if (e := sieve.ids(encoded, text)) is not None]
+                ids.write([encoded for encoded, _ in kept])
+                if kept_texts is not None:
+                    kept_texts.write([text for _, text in kept])
+                count += len(kept)
+                meter.advance(len(chunk))
+            if count == 0:
+                raise DataError(_nothing_left(str(source), len(config.train), sieve.report))
+            counts.append(count)
+    encoded = EncodedStore(ids.batches)
+    digest = encoded.digest()
+    if cache is not None:
+        cache.write_facts(counts, sieve.report, digest)
+    return Cached(encoded, TextStore(kept_texts.batches) if kept_texts else None, counts, sieve.report, digest)
+
+
+def _nothing_left(source: str, corpora: int, report: Report) -> str:
+    taken = ", ".join(f"{row.name} took {row.count:,}" for row in report.rows if row.count)
+    where = " (of all corpora)" if corpora > 1 else ""
+    return f"{source}: none of the training examples is left; of {report.read:,} read{where}, {taken}"
