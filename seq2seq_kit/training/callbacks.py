@@ -23,14 +23,16 @@ class Step:
     gradient_norm: float  # before clipping
     learning_rate: float
     teacher_forcing: float  # the probability of feeding the reference
+    padding: float  # the share of positions, source and target, that are padding
 
 
 class Callback:
     """Watches a run: override what you need. Built as ``cls(config)``.
 
-    A callback reads ``trainer.config``, ``trainer.run`` (the folder), ``trainer.model``, ``trainer.task`` and
-    ``trainer.state``; it may call ``trainer.stop(reason)``, and must leave parameters and random generators alone, or a
-    resumed run is no longer the same. An exception from a callback ends the training with that exception.
+    A callback reads ``trainer.config``, ``trainer.run`` (the folder), ``trainer.model``, ``trainer.task``,
+    ``trainer.state`` and ``trainer.metric`` (the name of what is best); it may call ``trainer.stop(reason)``, and must
+    leave parameters and random generators alone, or a resumed run is no longer the same. An exception from a callback
+    ends the training with that exception.
     """
 
     def on_start(self, trainer: Trainer) -> None:

@@ -4,8 +4,9 @@ A line of ``metrics.jsonl`` is one JSON object. Both kinds have ``kind``, ``step
 and ``seconds`` (training time so far, over all resumes). Losses are means over target tokens, in nats.
 
 ``"kind": "train"``, the means over ``training.log_every`` steps
-    ``loss``, ``gradient_norm`` (before clipping), ``tokens_per_second`` (target tokens, validation time left out);
-    and of the last step ``learning_rate`` and ``teacher_forcing``.
+    ``loss``, ``gradient_norm`` (before clipping), ``tokens_per_second`` (target tokens, validation time left out),
+    ``padding`` (the share of positions, source and target, that are padding, 0 to 1); of the last step
+    ``learning_rate`` and ``teacher_forcing``; and ``target_tokens``, all that were trained on so far.
 ``"kind": "validation"``
     ``loss`` (of the criterion), ``nll`` and ``perplexity`` (without label smoothing), ``accuracy`` (of the next token
     after the reference, 0 to 1), each metric of the task (of the decoded sample), and ``best`` (true or false).

@@ -1,12 +1,15 @@
-"""What a person sees while a model trains: a live bar on a terminal, plain lines elsewhere. Both go to stderr."""
+"""What a person sees while a model trains: a live table on a terminal, plain lines elsewhere. Both go to stderr."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 
 from seq2seq_kit.training.callbacks import Callback, Record, Step
 
@@ -18,8 +21,8 @@ _NOT_SHOWN = {"kind", "step", "epoch", "seconds", "nll", "best"}
 
 
 def progress_callback(console: Console) -> Callback:
-    """A bar if ``console`` is a terminal, lines if not."""
-    return ProgressBar(console) if console.is_terminal else ProgressLines(console)
+    """A table if ``console`` is a terminal, lines if not."""
+    return ProgressTable(console) if console.is_terminal else ProgressLines(console)
 
 
 def time_left(trainer: Trainer) -> float | None:
@@ -48,46 +51,53 @@ def describe_validation(record: Record) -> str:
     return f"step {record['step']:,}: {shown}{'  (best so far)' if record['best'] else ''}"
 
 
-class ProgressBar(Callback):
-    """A rich bar with step, loss, tokens/s and time left; validations stay above it as lines."""
+class ProgressTable(Callback):
+    """A live table of the run's numbers over a bar; validations stay above it as lines."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._last: Step | None = None
+        self._validating = False
 
     def on_start(self, trainer: Trainer) -> None:
-        columns = (
-            "{task.fields[steps]}",
-            "loss {task.fields[loss]}",
-            "{task.fields[speed]} tokens/s",
-            "{task.fields[left]}",
+        self._live = Live(
+            get_renderable=lambda: self.render(trainer), console=self.console, refresh_per_second=2, transient=True
         )
-        self._bar = Progress(BarColumn(), *map(TextColumn, columns), console=self.console, transient=True)
-        self._task = self._bar.add_task("", total=1.0, steps="", loss="-", speed="-", left="")
-        self._bar.start()
+        self._live.start()
 
     def on_step(self, trainer: Trainer, step: Step) -> None:
-        config = trainer.config.training
-        left = time_left(trainer)
-        done = trainer.seconds / (trainer.seconds + left) if left is not None else 0.0
-        limit = f" of {config.max_steps:,}" if config.max_steps else ""
-        window = trainer.state.window
-        self._bar.update(
-            self._task,
-            completed=done,
-            steps=f"step {step.step:,}{limit}",
-            loss=f"{window.loss / window.tokens:.3f}",
-            speed=f"{window.tokens / window.seconds:,.0f}",
-            left=f"{clock(left)} left",
-        )
+        self._last, self._validating = step, False
 
     def on_validation_start(self, trainer: Trainer) -> None:
-        self._bar.update(self._task, left="validating")
+        self._validating = True
 
     def on_validation(self, trainer: Trainer, record: Record) -> None:
-        self.console.print(describe_validation(record), highlight=False, soft_wrap=True)
+        self._validating = False
+        self.console.print(describe_validation(record), highlight=False, markup=False, soft_wrap=True)
 
     def on_end(self, trainer: Trainer) -> None:
-        self._bar.stop()
+        self._live.stop()
+
+    def render(self, trainer: Trainer) -> RenderableType:
+        """The table as it is now; called by the display's own thread, which changes nothing."""
+        state, limit, left = trainer.state, trainer.config.training.max_steps, time_left(trainer)
+        window = state.window
+        cells = {"step": f"{state.step:,}{f' of {limit:,}' if limit else ''}", "epoch": f"{state.epoch:,}"}
+        if window.tokens and window.seconds:
+            cells["loss"] = f"{window.loss / window.tokens:.3f}"
+            cells["tokens/s"] = f"{window.tokens / window.seconds:,.0f}"
+        if self._last:
+            cells["learning rate"] = f"{self._last.learning_rate:.3g}"
+            cells["gradient norm"] = f"{self._last.gradient_norm:.3g}"
+            cells["padding"] = f"{self._last.padding:.1%}"
+        if state.best_step is not None and trainer.metric in state.best_metrics:
+            best = state.best_metrics[trainer.metric]
+            cells[f"best {trainer.metric}"] = f"{best:.4g} (step {state.best_step:,})"
+        cells["left"] = "validating" if self._validating else clock(left)
+        table = Table(*cells, box=SIMPLE_HEAD, expand=True)
+        table.add_row(*cells.values())
+        done = trainer.seconds / (trainer.seconds + left) if left is not None else 0.0
+        return Group(table, ProgressBar(total=1.0, completed=done))
 
 
 class ProgressLines(Callback):

@@ -167,6 +167,11 @@ class Trainer:
         return time.perf_counter() - self._started
 
     @property
+    def metric(self) -> str:
+        """The name of the number that makes a checkpoint the best."""
+        return self._validator.metric
+
+    @property
     def parameters(self) -> int:
         """How many numbers are learned."""
         return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
@@ -199,7 +204,12 @@ class Trainer:
     def save(self) -> None:
         """Save the last state."""
         self.state.seconds = self.seconds
-        facts = {"loss_scale": self._update.scaler.state_dict()}
+        config = self.config.training
+        facts = {
+            "loss_scale": self._update.scaler.state_dict(),
+            "schedule": {config.schedule.name: self._rate.state()},
+            "teacher_forcing": {config.teacher_forcing.name: self._forcing.state()},
+        }
         save_state(self.run, self.state, self._learner, self._optimizer, [random_state(self.device)], facts)
         self._saved_step = self.state.step
         remove_others(self.run, (step for step, _ in self.state.kept))  # only now: a run that is killed needs them
@@ -212,6 +222,10 @@ class Trainer:
         set_random_state(saved.generators[0], self.device)
         if scale := saved.facts["loss_scale"]:  # none was saved in other precisions than float16
             self._update.scaler.load_state_dict(scale)
+        for field, schedule in (("schedule", self._rate), ("teacher_forcing", self._forcing)):
+            learned = saved.facts.get(field, {}).get(schedule.config.name)  # not of one that --set put in its place
+            if learned:
+                schedule.restore(learned)
         self._saved_step = self.state.step
         if self.state.data_digest != digest:
             names = self.config.data.training_files
@@ -267,7 +281,9 @@ class Trainer:
         state.step = number
         state.tokens += done.tokens
         seconds = time.perf_counter() - start
-        step = Step(number, done.loss, done.tokens, seconds, done.gradient_norm, rate, forcing)
+        positions, padding = _positions(batches)
+        share = padding / positions
+        step = Step(number, done.loss, done.tokens, seconds, done.gradient_norm, rate, forcing, share)
         state.step_seconds += step.seconds
         window = state.window
         window.steps += 1
@@ -275,6 +291,8 @@ class Trainer:
         window.tokens += done.tokens
         window.gradient_norm += done.gradient_norm
         window.seconds += step.seconds
+        window.positions += positions
+        window.padding += padding
         return step
 
     def _next_batch(self) -> Batch:
@@ -307,6 +325,8 @@ class Trainer:
             "loss": window.loss / window.tokens,
             "gradient_norm": window.gradient_norm / window.steps,
             "tokens_per_second": round(window.tokens / window.seconds, 1),
+            "target_tokens": state.tokens,
+            "padding": window.padding / window.positions,
             "learning_rate": config.learning_rate * self._rate(state.step),
             "teacher_forcing": self._forcing(state.step),
         }
@@ -343,6 +363,8 @@ class Trainer:
         metrics = self._validator.measure(self.model, self._criterion, interrupt.check)
         value = metrics[self._validator.metric]
         best = self._validator.better(value, state.best_value)
+        self._rate.on_validation(best)
+        self._forcing.on_validation(best)
         state.validated_step = state.step
         state.validations_since_best += 1
         if best:
@@ -360,6 +382,13 @@ class Trainer:
         for callback in self._callbacks:
             callback.on_validation(self, record)
         self._validation_seconds = time.perf_counter() - start
+
+
+def _positions(batches: Sequence[Batch]) -> tuple[int, int]:
+    """How many positions batches have, source and target, and how many of them are padding."""
+    masks = [mask for batch in batches for mask in (batch.source_mask, batch.target_mask) if mask is not None]
+    positions = sum(mask.numel() for mask in masks)
+    return positions, positions - sum(int(mask.sum()) for mask in masks)
 
 
 def _own_callbacks(config: TrainingConfig) -> list[Callback]:

@@ -1,8 +1,9 @@
-"""Progress: a bar on a terminal, lines in a pipe; the clock and the time left."""
+"""Progress: a table on a terminal, lines in a pipe; the clock and the time left."""
 
 from __future__ import annotations
 
 import io
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from seq2seq_kit.training.callbacks import Step
-from seq2seq_kit.training.progress import ProgressBar, ProgressLines, clock, progress_callback, time_left
+from seq2seq_kit.training.progress import ProgressLines, ProgressTable, clock, progress_callback, time_left
 from seq2seq_kit.training.state import TrainingState, Window
 
 VALIDATION = {"kind": "validation", "step": 1200, "epoch": 3, "seconds": 9.0, "loss": 1.23456, "nll": 1.0, "bleu": 30.1}
@@ -18,8 +19,8 @@ VALIDATION = {"kind": "validation", "step": 1200, "epoch": 3, "seconds": 9.0, "l
 
 def trainer(seconds: float, step: int, **limits: Any) -> Any:
     config = SimpleNamespace(training=SimpleNamespace(**{"max_steps": None, "max_minutes": None, **limits}))
-    state = TrainingState(step=step, window=Window(steps=2, loss=30.0, tokens=20, seconds=0.5))
-    return SimpleNamespace(config=config, state=state, seconds=seconds)
+    state = TrainingState(step=step, epoch=3, window=Window(steps=2, loss=30.0, tokens=20, seconds=0.5))
+    return SimpleNamespace(config=config, state=state, seconds=seconds, metric="bleu")
 
 
 def test_time_left_is_that_of_the_first_limit() -> None:
@@ -33,10 +34,10 @@ def test_clock() -> None:
     assert [clock(0.9), clock(61), clock(36_000), clock(None)] == ["0:00:00", "0:01:01", "10:00:00", "-:--:--"]
 
 
-def test_a_pipe_gets_lines_and_a_terminal_a_bar() -> None:
+def test_a_pipe_gets_lines_and_a_terminal_a_table() -> None:
     pipe, terminal = Console(file=io.StringIO()), Console(file=io.StringIO(), force_terminal=True, width=120)
     assert isinstance(progress_callback(pipe), ProgressLines)
-    assert isinstance(progress_callback(terminal), ProgressBar)
+    assert isinstance(progress_callback(terminal), ProgressTable)
 
 
 def test_lines_hold_step_loss_and_scores() -> None:
@@ -51,16 +52,31 @@ def test_lines_hold_step_loss_and_scores() -> None:
     ]
 
 
-def test_the_bar_holds_step_loss_speed_and_time_left() -> None:
+def shown(table: ProgressTable, run: Any) -> dict[str, str]:
+    """The cells under their headings, as a wide terminal shows them."""
+    console = Console(file=io.StringIO(), width=200)
+    console.print(table.render(run))
+    heading, _, row, *_ = [line for line in console.file.getvalue().splitlines() if line.strip()]  # type: ignore[attr-defined]
+    cells = [re.split(r"\s{2,}", line.strip()) for line in (heading, row)]
+    return dict(zip(*cells, strict=True))
+
+
+def test_the_table_holds_the_numbers_of_the_run() -> None:
     file = io.StringIO()
-    bar = ProgressBar(Console(file=file, force_terminal=True, width=120))
+    table = ProgressTable(Console(file=file, force_terminal=True, width=120))
+    run = trainer(10.0, 0, max_steps=100)
+    run.state.window = Window()
+    assert shown(table, run) == {"step": "0 of 100", "epoch": "3", "left": "-:--:--"}  # nothing to say yet
     run = trainer(10.0, 20, max_steps=100)
-    bar.on_start(run)
-    bar.on_step(run, Step(20, 1.5, 10, 0.25, 1.0, 1e-3, 1.0))
-    bar._bar.refresh()
-    bar.on_validation_start(run)
-    bar.on_validation(run, {**VALIDATION, "best": False})
-    bar.on_end(run)
-    shown = file.getvalue()
-    assert "step 20 of 100" in shown and "loss 1.500" in shown and "40 tokens/s" in shown and "0:00:40 left" in shown
-    assert "step 1,200: loss 1.235  bleu 30.1\n" in shown.replace("\r", "")
+    table.on_start(run)
+    table.on_step(run, Step(20, 1.5, 10, 0.25, 1.25, 1e-3, 1.0, 0.0625))
+    expected = {"step": "20 of 100", "epoch": "3", "loss": "1.500", "tokens/s": "40", "learning rate": "0.001"}
+    expected |= {"gradient norm": "1.25", "padding": "6.2%", "left": "0:00:40"}
+    assert shown(table, run) == expected
+    table.on_validation_start(run)
+    assert shown(table, run)["left"] == "validating"
+    run.state.best_step, run.state.best_metrics = 1200, {"bleu": 30.1}
+    table.on_validation(run, {**VALIDATION, "best": True})
+    assert shown(table, run) == {**expected, "best bleu": "30.1 (step 1,200)"}
+    table.on_end(run)
+    assert "step 1,200: loss 1.235  bleu 30.1  (best so far)\n" in file.getvalue().replace("\r", "")

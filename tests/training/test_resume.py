@@ -299,3 +299,17 @@ def test_stopped_before_the_first_checkpoint_is_said(
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match=r"run: is not a run folder: it holds no checkpoint\.json"):
         resume(tmp_path / "run")
+
+
+def test_a_schedule_that_learned_from_validations_goes_on(tiny: Tiny, tmp_path: Path, one_thread: None) -> None:
+    """With a rate this small nothing gets better, and the plateau falls again and again."""
+    schedule = {"name": "plateau", "patience": 1, "factor": 0.5}
+    changes = {"schedule": schedule, "learning_rate": 1e-9, "validation_metric": "chrf", "validate_every": 5}
+    train(tiny(max_steps=25, **changes), tmp_path / "unbroken")
+    train(tiny(max_steps=15, **changes), tmp_path / "run")
+    resume(tmp_path / "run", ["training.max_steps=25"])
+    assert_same_run(tmp_path / "run", tmp_path / "unbroken")
+    records = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    rates = sorted({r["learning_rate"] for r in records if r["kind"] == "train"})
+    assert rates == pytest.approx([1.25e-10, 2.5e-10, 5e-10, 1e-9])
+    resume(tmp_path / "run", ["training.max_steps=26", "training.schedule=constant"])  # which knows nothing of it

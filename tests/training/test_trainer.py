@@ -94,11 +94,26 @@ def test_metrics_file_says_what_happened(tiny: Tiny, tmp_path: Path) -> None:
     assert training[0]["loss"] == pytest.approx(mean, rel=1e-12)
     assert training[0]["learning_rate"] == pytest.approx(0.01 * 3 / 10)  # warm-up
     assert training[0]["gradient_norm"] > 0 and training[0]["tokens_per_second"] > 0
+    assert training[0]["target_tokens"] == sum(s.tokens for s in first)
+    assert training[-1]["target_tokens"] == sum(s.tokens for s in watcher.steps[:24])
     for record in validation:
         assert record["perplexity"] == pytest.approx(math.exp(record["nll"]))
         assert 0 <= record["accuracy"] <= 1
         assert {"bleu", "chrf", "loss", "epoch", "seconds", "best"} <= set(record)
     assert records == sorted(records, key=lambda r: r["seconds"])
+
+
+def test_padding_is_the_share_of_positions_without_a_token(
+    tiny: Tiny, tmp_path: Path, number_pairs: list[tuple[str, str]]
+) -> None:
+    watcher = Watcher()
+    train(tiny(max_steps=3, batch_tokens=10**6), tmp_path / "run", callbacks=[watcher])  # one batch has all
+    longest = 3  # words, on both sides
+    missing = sum(longest - len(source.split()) for source, _ in number_pairs)
+    expected = missing / (len(number_pairs) * (longest + 1))
+    assert [s.padding for s in watcher.steps] == pytest.approx([expected] * 3) and expected > 0.1
+    [logged] = [r["padding"] for r in read_metrics(tmp_path / "run" / "metrics.jsonl") if r["kind"] == "train"]
+    assert logged == pytest.approx(expected)
 
 
 def test_the_best_weights_are_those_of_the_best_validation(tiny: Tiny, tmp_path: Path) -> None:
@@ -233,7 +248,9 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_examples(tiny: Tiny, tm
             next(trainer.model.parameters()).fill_(math.nan)
 
     run = tmp_path / "run"
-    with pytest.raises(UserError, match=r"step 9: the loss of the examples .* is nan.*gradient is not finite.*step 7.*--resume") as error:
+    with pytest.raises(
+        UserError, match=r"step 9: the loss of the examples .* is nan.*gradient is not finite.*step 7.*--resume"
+    ) as error:
         train(tiny(), run, callbacks=[Watcher({8: poison})])
     assert "learning_rate=0.005" in str(error.value)
     weights = load_run(run, "last").model.state_dict()
