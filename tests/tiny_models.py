@@ -16,6 +16,7 @@ from seq2seq_kit.run_config import ModelConfig
 SOURCE = SourceSpec(vocab_size=9)
 TARGET = TargetSpec(vocab_size=11)
 
+TINY_TRANSFORMER = {"size": 8, "layers": 2, "heads": 2, "feed_forward_size": 12}
 CELLS = ("rnn", "gru", "lstm")
 ATTENTIONS: dict[str, Any] = {
     "none": "none",
@@ -42,11 +43,15 @@ PRODUCT_OF_VARIANTS = [
 
 def model_config(encoder: str | dict[str, Any] = "gru", decoder: str | dict[str, Any] = "gru") -> ModelConfig:
     """A tiny model's configuration; what is given overrides the tiny defaults."""
-    sizes = {"size": 8, "embedding_size": 6, "layers": 2}
     encoder = {"name": encoder} if isinstance(encoder, str) else encoder
     decoder = {"name": decoder} if isinstance(decoder, str) else decoder
-    sections = {"encoder": {**sizes, "bidirectional": True, **encoder}, "decoder": {**sizes, **decoder}}
+    two_ways = {} if encoder["name"] == "transformer" else {"bidirectional": True}
+    sections = {"encoder": {**_sizes(encoder), **two_ways, **encoder}, "decoder": {**_sizes(decoder), **decoder}}
     return validate(ModelConfig, sections, "test")
+
+
+def _sizes(section: dict[str, Any]) -> dict[str, Any]:
+    return TINY_TRANSFORMER if section["name"] == "transformer" else {"size": 8, "embedding_size": 6, "layers": 2}
 
 
 def tiny_model(encoder: str | dict[str, Any] = "gru", decoder: str | dict[str, Any] = "gru", seed: int = 0) -> Model:

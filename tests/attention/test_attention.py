@@ -143,6 +143,18 @@ def test_multihead_is_the_one_of_pytorch() -> None:
     torch.testing.assert_close(weights, expected_weights)  # the mean over heads
 
 
+def test_multihead_without_weights_gives_the_same_context_for_an_empty_source_too() -> None:
+    model: Any = attention({"name": "multihead", "heads": 2})
+    torch.nn.init.normal_(model.value.bias)
+    source, query = memory((4, 2, 0)), queries()
+    expected, weights, _ = model(query, model.project(source), {})
+    model.weights_wanted = False
+    context, none, _ = model(query, model.project(source), {})
+    assert none is None and weights is not None and not weights[2].any()
+    torch.testing.assert_close(context, expected)
+    torch.testing.assert_close(context[2], model.out.bias.expand_as(context[2]))
+
+
 @pytest.mark.parametrize("section", [n for n in ATTENTIONS if n not in ("none", "luong-dot")])
 def test_any_sizes_of_query_and_memory_go_together(section: str) -> None:
     model = attention(ATTENTIONS[section], memory_size=10)
