@@ -197,12 +197,17 @@ def load_run_config(run: Path, manifest: Manifest, overrides: list[str] | None =
 
 def load_task(run: Path, manifest: Manifest, config: RunConfig) -> Task:
     """The run's task with its tokenizers, each file checked against its digest."""
-    for name, expected in manifest.files.items():
-        if digest(run / name) != expected:
-            raise CheckpointError(f"{run / name}: is damaged: its content does not match its sha256 in {MANIFEST}")
+    check_task_files(run, manifest)
     task: Task = build("task", config.task)
     task.load(run / TOKENIZERS)
     return task
+
+
+def check_task_files(run: Path, manifest: Manifest) -> None:
+    """Compare the files that the task saved with their digests; raises :class:`CheckpointError`."""
+    for name, expected in manifest.files.items():
+        if digest(run / name) != expected:
+            raise CheckpointError(f"{run / name}: is damaged: its content does not match its sha256 in {MANIFEST}")
 
 
 def _check_component(run: Path, saved: SavedComponent) -> None:
