@@ -109,6 +109,14 @@ class Memory:
         total = self.states.masked_fill(~self.mask.unsqueeze(-1), 0).sum(1)
         return total / weights.sum(1).clamp(min=1)
 
+    def select(self, sentences: Tensor) -> Memory:
+        """The memory of ``sentences`` ([N] int64, indexes into B, in any order and number)."""
+
+        def pick(tensors: TensorDict) -> TensorDict:
+            return {name: x[sentences] for name, x in tensors.items()}
+
+        return Memory(self.states[sentences], self.mask[sentences], pick(self.final), pick(self.extras))
+
 
 class Encoder(nn.Module, ABC):
     """Reads a source. Built as ``cls(config, source: SourceSpec)``."""
@@ -291,6 +299,9 @@ class Criterion(nn.Module, ABC):
     A criterion that scores each position apart has a ``forward`` and no more. One that needs something else (two
     passes, attention, samples, another model) overrides ``objective``.
     """
+
+    def attach(self, task: Task) -> None:
+        """Called once before training with the run's task, whose vocabularies and texts some criteria need."""
 
     @abstractmethod
     def forward(self, scores: Tensor, kind: ScoreKind, target: Tensor, mask: Tensor) -> CriterionOutput:

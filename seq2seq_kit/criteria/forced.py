@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
 
-from seq2seq_kit.interfaces import Batch, Criterion, CriterionOutput, DecoderOutput, Memory
+from seq2seq_kit.criteria.token_wise import log_probabilities
+from seq2seq_kit.interfaces import Batch, Criterion, CriterionOutput, Decoder, DecoderOutput, Memory
 from seq2seq_kit.model import Model
 from seq2seq_kit.unroll import decoder_input
 
@@ -30,26 +33,37 @@ class Forced:
 
     model: Model
     memory: Memory | None
+    prefix: Tensor  # [B, T]: what the decoder was fed
     decoded: DecoderOutput
 
 
-def teacher_force(model: Model, batch: Batch, forcing: float = 1.0, *, attention: bool = False) -> Forced:
+def teacher_force(
+    model: Model, batch: Batch, forcing: float = 1.0, *, prefix: Tensor | None = None, attention: bool = False
+) -> Forced:
     """Encode the sources, and decode the labels ``batch.target`` [B, T], each given those before it.
 
     Args:
         forcing: the probability that the decoder is fed the label and not its own output; see
             :func:`seq2seq_kit.unroll.decoder_input`.
+        prefix: [B, T], what to feed instead, BOS first: another pass's.
         attention: whether ``decoded.attention`` will be read.
     """
     assert batch.target is not None
-    decoder = model.decoder
-    wanted, decoder.attention_wanted = decoder.attention_wanted, attention
+    memory = model.encode(batch)
+    with read_attention(model.decoder, attention):
+        if prefix is None:
+            prefix = decoder_input(model.decoder, memory, batch.target, model.target.bos_id, forcing)
+        return Forced(model, memory, prefix, model.decoder(prefix, memory))
+
+
+@contextmanager
+def read_attention(decoder: Decoder, wanted: bool) -> Iterator[None]:
+    """Tell a decoder whether its attention will be read, for as long as a block takes."""
+    before, decoder.attention_wanted = decoder.attention_wanted, wanted
     try:
-        memory = model.encode(batch)
-        prefix = decoder_input(decoder, memory, batch.target, model.target.bos_id, forcing)  # [B, T]
-        return Forced(model, memory, decoder(prefix, memory))
+        yield
     finally:
-        decoder.attention_wanted = wanted
+        decoder.attention_wanted = before
 
 
 def criterion_in_chunks(criterion: Criterion, forced: Forced, batch: Batch) -> CriterionOutput:
@@ -127,6 +141,28 @@ def loss_in_chunks(
         gradients = [*(torch.cat(one) for one in input_pieces), *sums]
         total.loss = _Known.apply(total.loss, gradients, *inputs, *learned)  # type: ignore[no-untyped-call]
     return total
+
+
+def log_probs_in_chunks(one: Forced, target: Tensor, mask: Tensor) -> Tensor:
+    """The log-probability of each label of ``target`` [B, T], [B, T]; 0 where ``mask`` is False. Differentiable.
+
+    For what is not a sum over positions. The scores of a chunk are computed once more for its gradient.
+    """
+    kind = one.model.decoder.score_kind
+    flat = not one.model.decoder.output_reads_memory
+    output = _OutputLayer(one, mask if flat else None)
+    labels = target[mask] if flat else target  # [N] or [B, T]
+
+    def chunk(labels: Tensor, *inputs: Tensor) -> Tensor:
+        log_probs = log_probabilities(output(list(inputs)), kind)  # [1, n, V'] or [b, T, V']
+        return log_probs.gather(-1, labels.view(*log_probs.shape[:-1], 1)).view(labels.shape)
+
+    parts = []
+    for rows in _chunks(labels, one.model.target.vocab_size):
+        given = [labels[rows], *(x[rows] for x in output.inputs)]
+        parts.append(checkpoint(chunk, *given, use_reentrant=False))
+    found = torch.cat(parts)
+    return found.new_zeros(mask.shape).masked_scatter(mask, found) if flat else found.masked_fill(~mask, 0)
 
 
 class _OutputLayer:
