@@ -147,6 +147,7 @@ class Trainer:
         ).to(device)
         self._corpus = corpus
         self._criterion: Criterion = build("criterion", config.criterion, task.target_spec).to(device)
+        self._criterion.attach(task)
         self._learner = Learner(self.model, self._criterion)
         self._optimizer = make_optimizer(config.training, self._learner)
         self._update = Updater(config.training, self._learner, self._optimizer, device)
