@@ -15,7 +15,7 @@ from seq2seq_kit.data.readers import Examples
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Batch, EncodedExample, Example, Metric, Tokenizer
 from seq2seq_kit.registry import build
-from seq2seq_kit.tasks.text import TextTask, padded, target_of
+from seq2seq_kit.tasks.text import Texts, TextTask, padded, repeatable, target_of
 
 FILE = "text.json"
 
@@ -75,7 +75,7 @@ class LanguageModel(TextTask):
         """Learn the tokenizer, or take it over."""
         c = self.config
         if c.tokenizer_from is None:
-            self.target_tokenizer.train(target_of(example) for example in examples)
+            self.target_tokenizer.train(Texts(repeatable(examples), (target_of,)))
         else:
             lender = _lender(c.tokenizer_from)
             if lender.target_section != c.tokenizer:

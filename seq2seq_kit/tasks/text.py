@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.decoding.hypothesis import Hypothesis
@@ -68,6 +70,27 @@ class TextTask(Task):
         return TargetSpec(t.vocab_size, t.pad_id, t.bos_id, t.eos_id, t.unk_id)
 
 
+def repeatable(examples: Iterable[Example]) -> Iterable[Example]:
+    """The examples, in a list if they could be iterated over only once."""
+    return list(examples) if iter(examples) is examples else examples
+
+
+@dataclass(frozen=True)
+class Texts(Iterable[str]):
+    """The texts that a function picks of each example, then those that the next one picks; as often as asked."""
+
+    examples: Iterable[Example]
+    picks: tuple[Callable[[Example], str], ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return (pick(example) for pick in self.picks for example in self.examples)
+
+
+def source_of(example: Example) -> str:
+    """The source, which every example has."""
+    return example.source
+
+
 def target_of(example: Example) -> str:
     """The target, which training needs; raises :class:`DataError` where there is none."""
     if example.target is None:
@@ -77,6 +100,8 @@ def target_of(example: Example) -> str:
 
 def padded(sequences: Sequence[list[int]], pad_id: int) -> tuple[Tensor, Tensor]:
     """Ids [B, L], padded to the right, and their mask [B, L]."""
-    ids = pad_sequence([torch.tensor(s, dtype=torch.int64) for s in sequences], batch_first=True, padding_value=pad_id)
-    lengths = torch.tensor([len(s) for s in sequences])
-    return ids, torch.arange(ids.shape[1]) < lengths.unsqueeze(1)
+    lengths = np.array([len(sequence) for sequence in sequences])
+    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    ids = np.full(mask.shape, pad_id, dtype=np.int64)
+    ids[mask] = np.fromiter(chain.from_iterable(sequences), np.int64, lengths.sum())
+    return torch.from_numpy(ids), torch.from_numpy(mask)

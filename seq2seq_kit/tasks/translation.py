@@ -24,7 +24,7 @@ from seq2seq_kit.interfaces import (
     Tokenizer,
 )
 from seq2seq_kit.registry import build
-from seq2seq_kit.tasks.text import TextTask, padded, target_of
+from seq2seq_kit.tasks.text import Texts, TextTask, padded, repeatable, source_of, target_of
 
 
 class TranslationConfig(ComponentConfig):
@@ -88,14 +88,12 @@ class Translation(TextTask):
 
     def prepare(self, examples: Iterable[Example]) -> None:
         """Learn the tokenizers: each from its side, or a shared one from both."""
-        examples = list(examples)
-        sources = [example.source for example in examples]
-        targets = [target_of(example) for example in examples]
+        examples = repeatable(examples)
         if self.config.shared_tokenizer:
-            self.source_tokenizer.train(sources + targets)
+            self.source_tokenizer.train(Texts(examples, (source_of, target_of)))
         else:
-            self.source_tokenizer.train(sources)
-            self.target_tokenizer.train(targets)
+            self.source_tokenizer.train(Texts(examples, (source_of,)))
+            self.target_tokenizer.train(Texts(examples, (target_of,)))
         self._set_specs()
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:

@@ -36,8 +36,8 @@ class BackedTokenizer(Tokenizer):
         self._vocabulary: list[str] = []
 
     @abstractmethod
-    def _learn(self, texts: list[str]) -> Backend:
-        """A trained backend whose first ids are :data:`SPECIALS`."""
+    def _learn(self, texts: Iterable[str]) -> Backend:
+        """A trained backend whose first ids are :data:`SPECIALS`; ``texts`` can be iterated over several times."""
 
     @abstractmethod
     def _join(self, tokens: list[str]) -> str:
@@ -46,11 +46,15 @@ class BackedTokenizer(Tokenizer):
     def train(self, texts: Iterable[str]) -> None:
         """Learn the vocabulary. The same texts give the same vocabulary, and the same file.
 
+        Args:
+            texts: where they can be iterated over several times, they are never all in memory.
+
         Raises:
             DataError: there is no text, or one that is not valid Unicode.
             ConfigError: the vocabulary would be too small for the characters of the texts.
         """
-        texts = list(texts)
+        if iter(texts) is texts:
+            texts = list(texts)
         if not any(text.strip() for text in texts):
             raise DataError(f"the tokenizer {self.config.name!r} has no text to learn from: all of it is empty")
         try:
@@ -111,7 +115,7 @@ class BackedTokenizer(Tokenizer):
         return self._backend
 
 
-def _not_unicode(texts: Sequence[Any]) -> DataError:
+def _not_unicode(texts: Iterable[Any]) -> DataError:
     """The error that shows the first of ``texts`` that is no text, or that holds half of a surrogate pair."""
     bad: Any = None
     for bad in texts:

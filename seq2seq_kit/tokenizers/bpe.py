@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from pydantic import Field
 from tokenizers import Tokenizer as Backend
@@ -28,10 +29,10 @@ class BPETokenizer(SubwordTokenizer):
     config: BPETokenizerConfig
     pieces = rf"{SPACE}?\w+|{SPACE}?[^\w{SPACE}]+|{SPACE}"
 
-    def _learn(self, texts: list[str]) -> Backend:
+    def _learn(self, texts: Iterable[str]) -> Backend:
         backend = Backend(models.BPE(unk_token="<unk>"))
         self._prepare(backend)
-        texts, characters = self._covered(backend, texts)
+        covered, characters = self._covered(backend, texts)
         trainer = trainers.BpeTrainer(
             vocab_size=self.config.vocab_size,
             min_frequency=self.config.min_frequency,
@@ -39,5 +40,5 @@ class BPETokenizer(SubwordTokenizer):
             initial_alphabet=characters,
             show_progress=False,
         )
-        backend.train_from_iterator(texts, trainer)
+        backend.train_from_iterator(covered, trainer)
         return self._finished(backend, json.loads(backend.to_str())["model"]["vocab"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field
 from tokenizers import Regex, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
@@ -27,7 +29,7 @@ class CharTokenizer(BackedTokenizer):
 
     config: CharTokenizerConfig
 
-    def _learn(self, texts: list[str]) -> Backend:
+    def _learn(self, texts: Iterable[str]) -> Backend:
         backend = Backend(models.WordLevel({}, unk_token="<unk>"))
         backend.normalizer = normalizers.Sequence(
             [*([normalizers.Lowercase()] if self.config.lowercase else []), normalizers.NFC()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import Field
@@ -66,16 +67,16 @@ class SubwordTokenizer(BackedTokenizer):
         """The entries that are not learnt."""
         return [*SPECIALS, *(BYTES if self.config.byte_fallback else [])]
 
-    def _covered(self, backend: Backend, texts: list[str]) -> tuple[list[str], list[str]]:
+    def _covered(self, backend: Backend, texts: Iterable[str]) -> tuple[Iterator[str], list[str]]:
         """The texts with a space for each character that is too rare, and the characters kept.
 
         Raises:
             ConfigError: ``vocab_size`` is too small for the characters alone.
         """
-        texts = [backend.normalizer.normalize_str(text) for text in texts]
+        normalize = backend.normalizer.normalize_str
         counts = Counter[str]()
         for text in texts:
-            counts.update(text)
+            counts.update(normalize(text))
         del counts[" "]
         kept, seen, enough = [SPACE], 0, self.config.character_coverage * counts.total()
         for character, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
@@ -89,10 +90,8 @@ class SubwordTokenizer(BackedTokenizer):
                 f"least {needed} for {len(self._reserved())} reserved entries, the {len(kept)} characters of the text "
                 "and one subword (character_coverage leaves out rare characters)"
             )
-        if len(kept) <= len(counts):
-            rare = dict.fromkeys((ord(character) for character in counts.keys() - set(kept)), " ")
-            texts = [text.translate(rare) for text in texts]
-        return texts, kept
+        rare = dict.fromkeys((ord(character) for character in counts.keys() - set(kept)), " ")
+        return (normalize(text).translate(rare) for text in texts), kept
 
     def _finished(self, backend: Backend, vocabulary: Any) -> Backend:
         """The trained backend with another form of its vocabulary, and with bytes as ordinary entries."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, trainers
@@ -29,17 +30,17 @@ class UnigramTokenizer(SubwordTokenizer):
     config: UnigramTokenizerConfig
     pieces = rf"{SPACE}?[^{SPACE}<]+|{SPACE}|<"  # "<" alone, so that no text can spell "</s>" or "<0x41>"
 
-    def _learn(self, texts: list[str]) -> Backend:
+    def _learn(self, texts: Iterable[str]) -> Backend:
         backend = Backend(models.Unigram())
         self._prepare(backend)
-        texts, _ = self._covered(backend, texts)
+        covered, _ = self._covered(backend, texts)
         trainer = trainers.UnigramTrainer(
             vocab_size=self.config.vocab_size,
             special_tokens=self._reserved(),
             unk_token="<unk>",
             show_progress=False,
         )
-        backend.train_from_iterator(texts, trainer)
+        backend.train_from_iterator(covered, trainer)
         return self._finished(backend, self._reproducible(json.loads(backend.to_str())["model"]["vocab"]))
 
     def _reproducible(self, vocabulary: list[tuple[str, float]]) -> list[tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -51,7 +51,7 @@ class WordTokenizer(BackedTokenizer):
         """Are punctuation marks tokens of their own?"""
         return self.config.split == "punctuation"
 
-    def _learn(self, texts: list[str]) -> Backend:
+    def _learn(self, texts: Iterable[str]) -> Backend:
         backend = Backend(models.WordLevel({}, unk_token="<unk>"))
         backend.normalizer = normalizers.Sequence(
             [
