@@ -3,7 +3,8 @@ back with average attention (Zhang et al. 2018) or a simple recurrence (Kim et a
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +28,8 @@ from seq2seq_kit.interfaces import (
 )
 from seq2seq_kit.layers.autoregressive import Autoregressive
 from seq2seq_kit.layers.average import AverageAttention
-from seq2seq_kit.layers.embedding import ScaledEmbedding, drop_words
+from seq2seq_kit.layers.dropout import Dropout, WordDropout
+from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
 from seq2seq_kit.layers.norms import Residual, final_norm
@@ -91,7 +93,8 @@ class TransformerDecoder(Decoder):
         scale = config.size**0.5 if config.embedding_scale else 1.0
         self.embedding = ScaledEmbedding(target.vocab_size, config.size, target.pad_id, scale)
         self.positions = Positions(config, causal=True)
-        self.dropout = nn.Dropout(config.dropout)
+        self.word_dropout = WordDropout(config.word_dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderLayer(config, memory) for _ in range(config.layers))
         self.alignment_layer = (config.alignment_layer or config.layers) - 1  # counted from 0
         self.norm = final_norm(config)
@@ -112,7 +115,7 @@ class TransformerDecoder(Decoder):
     def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:
         like = self.embedding.weight.new_zeros(batch_size, self.config.size)
         state = DecoderState()
-        for i, layer in enumerate(self.layers):
+        for i, layer in self._numbered_layers():
             state.rows |= add_prefix(f"layers.{i}.", layer.autoregressive.first_rows(like))
             state.history |= add_prefix(f"layers.{i}.", layer.autoregressive.first_history(like))
             state.sentences |= add_prefix(f"layers.{i}.", layer.project(memory))
@@ -125,7 +128,7 @@ class TransformerDecoder(Decoder):
         new_rows: TensorDict = {}
         new_history: TensorDict = {}
         attention = None
-        for i, layer in enumerate(self.layers):
+        for i, layer in self._numbered_layers():
             name = f"layers.{i}."
             rows, history, projected = (
                 strip_prefix(name, part) for part in (state.rows, state.history, state.sentences)
@@ -141,7 +144,7 @@ class TransformerDecoder(Decoder):
         x = self._embed(prefix)  # [B, T, H]
         relations = self.positions.relations(prefix.shape[1], x)
         attention = None
-        for i, layer in enumerate(self.layers):
+        for i, layer in self._numbered_layers():
             wanted = self.attention_wanted and i == self.alignment_layer
             if wanted or not drops_layer(self.config.layer_drop, self.training):
                 projected = layer.project(memory)
@@ -155,9 +158,12 @@ class TransformerDecoder(Decoder):
         linear = F.linear if self.training else self._packed.linear
         return linear(hidden, self.embedding.weight, self.output_bias)
 
+    def _numbered_layers(self) -> Iterator[tuple[int, DecoderLayer]]:
+        return enumerate(cast("Iterable[DecoderLayer]", self.layers))
+
     def _embed(self, tokens: Tensor, position: Tensor | None = None) -> Tensor:
         """Tokens [B, Q] at ``position`` [B], or at 0, 1, …: [B, Q, H]."""
-        embedded = drop_words(self.embedding(tokens), self.config.word_dropout, self.training)
+        embedded = self.word_dropout(self.embedding(tokens))
         return self.dropout(self.positions.add(embedded, position))  # type: ignore[no-any-return]
 
 

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, SourceSpec
-from seq2seq_kit.layers.embedding import ScaledEmbedding, drop_words
+from seq2seq_kit.layers.dropout import Dropout, WordDropout
+from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
 from seq2seq_kit.layers.norms import Residual, final_norm
@@ -43,7 +44,8 @@ class TransformerEncoder(Encoder):
         else:
             raise ConfigError(f"encoder {config.name}: the task gives neither a source vocabulary nor a feature size")
         self.positions = Positions(config, causal=False)
-        self.dropout = nn.Dropout(config.dropout)
+        self.word_dropout = WordDropout(config.word_dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
         self.norm = final_norm(config)
         self.memory_spec = MemorySpec(config.size)
@@ -62,7 +64,7 @@ class TransformerEncoder(Encoder):
         """Tokens [B, S] or frames [B, S, F] -> [B, S, H]"""
         if source.is_floating_point():
             source = source.masked_fill(padding, 0)
-        embedded = drop_words(self.embedding(source), self.config.word_dropout, self.training)
+        embedded = self.word_dropout(self.embedding(source))
         return self.dropout(self.positions.add(embedded))  # type: ignore[no-any-return]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -24,10 +23,3 @@ class ScaledEmbedding(nn.Embedding):
         """[...] int64 -> [..., D]"""
         embedded = super().forward(tokens)
         return embedded if self.scale == 1 else embedded * self.scale
-
-
-def drop_words(embedded: Tensor, probability: float, training: bool) -> Tensor:
-    """Blanks whole embeddings in training, and makes the others larger to match: [B, T, D] -> [B, T, D]."""
-    if not training or not probability:
-        return embedded
-    return embedded * F.dropout(torch.ones_like(embedded[..., :1]), probability)

@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seq2seq_kit.layers.dropout import Dropout
 from seq2seq_kit.layers.linear import glorot_linear
 from seq2seq_kit.layers.transformer_config import ActivationKind, TransformerConfig
 
-PLAIN: dict[ActivationKind, Callable[[Tensor], Tensor]] = {"relu": torch.relu_, "gelu": F.gelu, "silu": F.silu}
+PLAIN: dict[ActivationKind, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "gelu": F.gelu, "silu": F.silu}
 GATED: dict[ActivationKind, Callable[[Tensor], Tensor]] = {"reglu": torch.relu, "geglu": F.gelu, "swiglu": F.silu}
 
 
@@ -25,7 +26,7 @@ class FeedForward(nn.Module):
         self.activation = (PLAIN | GATED)[config.activation]
         self.hidden = glorot_linear(config.size, config.feed_forward_size * (2 if self.gated else 1))
         self.out = glorot_linear(config.feed_forward_size, config.size)
-        self.dropout = nn.Dropout(config.activation_dropout)
+        self.dropout = Dropout(config.activation_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., H] -> [..., H]"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from seq2seq_kit.layers.dropout import Dropout
 from seq2seq_kit.layers.transformer_config import NormKind, TransformerConfig
 
 
@@ -23,7 +24,7 @@ class Residual(nn.Module):
         super().__init__()
         self.norm = make_norm(config.norm, config.size)
         self.pre = config.norm_position == "pre"
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def enter(self, x: Tensor) -> Tensor:
         """What the sublayer reads: [..., H] -> [..., H]."""

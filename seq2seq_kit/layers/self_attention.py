@@ -55,9 +55,9 @@ class SelfAttention(Autoregressive):
     ) -> tuple[Tensor, TensorDict, TensorDict]:
         query, keys, values = (y.unsqueeze(2) for y in self._project(x, relations))  # [B, K, 1, heads or groups, D]
         new = {"keys": keys, "values": values}
-        known = [torch.cat([history[name], new[name]], 2) for name in new]  # [B, K, t + 1, groups, D]
-        attended = self._attend(*(y.flatten(0, 1).transpose(1, 2) for y in (query, *known)), relations)
-        return self._finish(attended).view_as(x), {}, new
+        keys, values = (torch.cat([history[name], new[name]], 2) for name in new)  # [B, K, t + 1, groups, D]
+        query, keys, values = (y.flatten(0, 1).transpose(1, 2) for y in (query, keys, values))
+        return self._finish(self._attend(query, keys, values, relations)).view_as(x), {}, new
 
     def _project(self, x: Tensor, relations: Relations) -> tuple[Tensor, Tensor, Tensor]:
         """[B, Q, H] -> queries [B, Q, heads, D], keys and values [B, Q, groups, D], turned to their positions."""
