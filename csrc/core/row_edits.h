@@ -26,6 +26,7 @@ class RowEdits {
 
   bool empty() const { return tokens_.empty() && !closed_ && !masked_; }
   bool closed() const { return closed_; }
+  bool masked() const { return masked_; }
 
   /// Whether a token that is not edited keeps its score, shifted.
   bool open(int64_t token) const {

@@ -122,8 +122,10 @@ void SentenceScores::write(int64_t slot, float* out) const {
     std::fill(out, out + raw_.vocab, kImpossible);
   } else {
     const float* row = raw_row(slot);
-    for (int64_t token = 0; token < raw_.vocab; ++token) {
-      out[token] = edits.open(token) ? norm(row[token]) + edits.shift() : kImpossible;
+    const float shift = edits.shift();
+    for (int64_t token = 0; token < raw_.vocab; ++token) out[token] = norm(row[token]) + shift;
+    for (int64_t token = 0; edits.masked() && token < raw_.vocab; ++token) {
+      if (!edits.open(token)) out[token] = kImpossible;
     }
   }
   for (size_t i = 0; i < edits.tokens().size(); ++i) out[edits.tokens()[i]] = edits.values()[i];

@@ -67,7 +67,10 @@ void test_weights() {
     std::vector<int32_t> weights(row.size());
     std::vector<int64_t> sums(row.maxima.size());
     kernels::weights(row.scores.data(), row.size(), max, weights.data());
-    const auto mass = kernels::weigh(row.scores.data(), row.size(), max, row.maxima.data(), sums.data());
+    std::vector<int32_t> stored(row.size());
+    const auto mass = kernels::weigh_with_surprisal(row.scores.data(), row.size(), max, row.maxima.data(), sums.data(),
+                                                    stored.data());
+    const std::vector<int64_t> of_blocks = sums;
     int64_t total = 0;
     double surprisal = 0;
     for (int64_t i = 0; i < row.size(); ++i) {
@@ -81,6 +84,14 @@ void test_weights() {
     CHECK(std::abs(static_cast<double>(mass.surprisal) - surprisal) <=
           2.0 * static_cast<double>(row.size()) + 1e-6 * surprisal);
     for (const int64_t sum : sums) CHECK(sum == 0);
+    for (int64_t i = 0; i < row.size(); ++i) {
+      CHECK(of_blocks[i / kernels::kBlock] == 0 ? weights[i] == 0 : stored[i] == weights[i]);
+    }
+    std::vector<int32_t> again(row.size());
+    CHECK(kernels::weigh(row.scores.data(), row.size(), max, row.maxima.data(), sums.data()) == total);
+    CHECK(sums == of_blocks);
+    CHECK(kernels::weigh(row.scores.data(), row.size(), max, row.maxima.data(), sums.data(), again.data()) == total);
+    CHECK(sums == of_blocks && again == stored);
   }
 }
 
@@ -89,7 +100,16 @@ void test_keep() {
     Row row(possible_row(draw.uniform(1, 600)));
     const float max = row.view().max(), centre = 0.5f * draw.uniform(0, 6), radius = 0.5f * draw.uniform(0, 12);
     const std::vector<float> before = row.scores;
+    Row weighed(before);
+    std::vector<int32_t> weights(row.size());
+    std::vector<int64_t> sums(row.maxima.size()), expected_sums(row.maxima.size());
+    kernels::weigh(before.data(), row.size(), max, weighed.maxima.data(), sums.data(), weights.data());
+    const int64_t total = kernels::keep(weighed.scores.data(), row.size(), max, centre, radius, weighed.maxima.data(),
+                                        weights.data(), sums.data());
     kernels::keep(row.scores.data(), row.size(), max, centre, radius, row.maxima.data());
+    CHECK(weighed.scores == row.scores && weighed.maxima == row.maxima);
+    CHECK(total == kernels::weigh(row.scores.data(), row.size(), max, row.maxima.data(), expected_sums.data()));
+    CHECK(sums == expected_sums);
     for (size_t i = 0; i < before.size(); ++i) {
       const bool kept = std::fabs((max - before[i]) - centre) <= radius;
       CHECK(row.scores[i] == (kept ? before[i] : kImpossible));
@@ -110,7 +130,7 @@ void test_warpers_by_sorting() {
     SearchOptions options;
     float least;
     if (round % 2 == 0) {
-      options.top_k = draw.uniform(1, row.size());
+      options.top_k = draw.uniform(1, draw.chance(0.5) ? std::min<int64_t>(row.size(), 4) : row.size());
       least = sorted[options.top_k - 1];
     } else {
       options.top_p = 0.1 * static_cast<double>(draw.uniform(0, 9));

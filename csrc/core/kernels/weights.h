@@ -25,11 +25,29 @@ struct Mass {
   int64_t surprisal = 0;  // of 2^30 d exp(-d), rounded, over tokens that weigh something
 };
 
-/// The sums of a row whose greatest score is `max` or less; those of the weights of each block into `sums`
+/// The weights of a row whose greatest score is `max` or less: their sum, and that of each block into `sums`
 /// [block_count(size)]. `maxima` [block_count(size)] are those of the row: blocks that weigh nothing are passed over.
-Mass weigh(const float* row, int64_t size, float max, const float* maxima, int64_t* sums);
+int64_t weigh(const float* row, int64_t size, float max, const float* maxima, int64_t* sums);
+
+/// The same, and the weights themselves into `weights` [size], but for blocks whose sum is 0.
+int64_t weigh(const float* row, int64_t size, float max, const float* maxima, int64_t* sums, int32_t* weights);
+
+/// The same, and the sum of surprisals.
+Mass weigh_with_surprisal(const float* row, int64_t size, float max, const float* maxima, int64_t* sums,
+                          int32_t* weights);
 
 /// Makes tokens impossible unless |(max - x) - centre| <= radius, and brings `maxima` up to date.
 void keep(float* row, int64_t size, float max, float centre, float radius, float* maxima);
+
+/// The same, for a radius that is finite, and brings `sums` up to date, which `weigh` has written with `weights`.
+/// Returns the sum of what is left.
+int64_t keep(float* row, int64_t size, float max, float centre, float radius, float* maxima, const int32_t* weights,
+             int64_t* sums);
+
+/// The places, ascending, of the scores with from <= |(max - x) - centre| < to, into `found` [size]; returns how many.
+int64_t between(const float* row, int64_t size, float max, float centre, float from, float to, int32_t* found);
+
+/// Copies the scores that are not below `least` to `found` [size], in order; returns how many they are.
+int64_t at_least(const float* row, int64_t size, float least, float* found);
 
 }  // namespace seq2seq_kit::kernels

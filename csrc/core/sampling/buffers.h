@@ -11,7 +11,8 @@ struct SampleBuffers {
   std::vector<float> scores;                       // [slots, V]
   std::vector<float> maxima;                       // [slots, blocks]
   std::vector<int64_t> sums;                       // [slots, blocks]: weights
-  std::vector<float> values;                       // of top-k
+  std::vector<int32_t> weights;                    // [V] of one row
+  std::vector<float> values;                       // the greatest scores of one row
   std::vector<int64_t> bins;                       // for top-p and typical: weights by distance
   std::vector<std::pair<float, int32_t>> nearest;  // (distance, weight) of one bin
 };

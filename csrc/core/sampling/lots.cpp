@@ -10,8 +10,12 @@ namespace seq2seq_kit {
 
 Lots Lots::of_slot(SentenceScores& scores, int64_t slot, const SearchOptions& options) {
   Lots lots(scores, slot, slot + 1, 1);
-  lots.read(slot, options);
-  lots.weigh();
+  if (const auto weight = lots.read(slot, options)) {
+    lots.max_ = lots.row(slot).max();
+    lots.total_ = *weight;
+  } else {
+    lots.weigh();
+  }
   return lots;
 }
 
@@ -19,7 +23,8 @@ Lots Lots::of_all(SentenceScores& scores, const SearchOptions& options) {
   Lots lots(scores, 0, scores.slots(),
             options.semantics == Semantics::hf ? static_cast<float>(options.temperature) : 1.0f);
   for (int64_t slot = 0; slot < scores.slots(); ++slot) {
-    const SampleRow row = lots.read(slot, options);
+    lots.read(slot, options);
+    const SampleRow row = lots.row(slot);
     const float sum = scores.sum(slot);
     for (float& score : row.scores) score += sum;
     for (float& score : row.maxima) score += sum;
@@ -49,22 +54,21 @@ SampleRow Lots::row(int64_t slot) const {
 
 int64_t* Lots::sums(int64_t slot) const { return buffers_->sums.data() + (slot - first_) * blocks_; }
 
-SampleRow Lots::read(int64_t slot, const SearchOptions& options) const {
+std::optional<int64_t> Lots::read(int64_t slot, const SearchOptions& options) const {
   SampleRow row = this->row(slot);
   scores_->write(slot, row.scores.data());
   if (temperature_ != 1) {
     for (float& score : row.scores) score /= temperature_;
   }
   const float max = kernels::block_maxima(row.scores.data(), row.vocab(), row.maxima.data());
-  if (max != kImpossible) warp(options, row, sums(slot), *buffers_);
-  return row;
+  return max == kImpossible ? std::nullopt : warp(options, row, sums(slot), *buffers_);
 }
 
 void Lots::weigh() {
   for (int64_t slot = first_; slot < last_; ++slot) max_ = std::max(max_, row(slot).max());
   for (int64_t slot = first_; slot < last_; ++slot) {
     const SampleRow row = this->row(slot);
-    total_ += kernels::weigh(row.scores.data(), row.vocab(), max_, row.maxima.data(), sums(slot)).weight;
+    total_ += kernels::weigh(row.scores.data(), row.vocab(), max_, row.maxima.data(), sums(slot));
   }
 }
 

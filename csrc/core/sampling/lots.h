@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/candidate.h"
 #include "core/sampling/buffers.h"
@@ -39,8 +40,8 @@ class Lots {
  private:
   Lots(SentenceScores& scores, int64_t first, int64_t last, float temperature);
 
-  /// Reads a slot's row and narrows it.
-  SampleRow read(int64_t slot, const SearchOptions& options) const;
+  /// Reads a slot's row and narrows it. Returns the sum of the weights where it is known, and with it those of blocks.
+  std::optional<int64_t> read(int64_t slot, const SearchOptions& options) const;
 
   int64_t* sums(int64_t slot) const;
   void weigh();

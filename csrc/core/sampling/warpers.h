@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "core/sampling/buffers.h"
@@ -41,7 +42,7 @@ struct SampleRow {
 /// - eta (Hewitt et al. 2022): the same with min(eta, sqrt(eta) exp(-entropy)) in place of epsilon.
 ///
 /// d, the centre T / W and all radii are float32, what leads to them float64. `sums` [blocks] and `buffers` are written
-/// to.
-void warp(const SearchOptions& options, SampleRow& row, int64_t* sums, SampleBuffers& buffers);
+/// to. Returns the sum of the weights where it is known: then `sums` are those of the blocks.
+std::optional<int64_t> warp(const SearchOptions& options, SampleRow& row, int64_t* sums, SampleBuffers& buffers);
 
 }  // namespace seq2seq_kit
