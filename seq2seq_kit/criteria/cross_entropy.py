@@ -9,9 +9,6 @@ from torch import Tensor
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.interfaces import Criterion, CriterionOutput, ScoreKind, TargetSpec
 
-_BLOCK = 2**18
-"""How many scores a thread takes at a time in :meth:`CrossEntropy.gradient`: 1 MiB of float32, which caches hold."""
-
 
 class CrossEntropyConfig(ComponentConfig):
     """Masked cross-entropy."""
@@ -48,40 +45,27 @@ class CrossEntropy(Criterion):
     def gradient(
         self, scores: Tensor, kind: ScoreKind, target: Tensor, mask: Tensor
     ) -> tuple[CriterionOutput, Tensor] | None:
-        """softmax(scores) minus the smoothed labels, and the same sums as ``forward``, in a few passes over memory."""
+        """softmax(scores) minus the smoothed labels; and the same sums as ``forward``, in few passes over memory."""
         if kind != "logits" or type(self).forward is not CrossEntropy.forward:
             return None
         rows, labels, real = scores.flatten(0, 1), target.flatten().unsqueeze(1), mask.flatten()  # [N, V], [N, 1], [N]
-        gradient = torch.empty_like(rows)
-        size = torch.get_num_threads() * _BLOCK if rows.is_cpu else rows.numel()
-        block = max(1, size // rows.shape[1])
-        sums = [
-            self._gradient(*part)
-            for part in zip(*(x.split(block) for x in (rows, labels, real, gradient)), strict=True)
-        ]
-        loss, nll, correct = torch.stack(sums).sum(0)
-        return CriterionOutput(loss, nll, correct, int(mask.sum())), gradient.view_as(scores)
-
-    def _gradient(self, scores: Tensor, labels: Tensor, real: Tensor, gradient: Tensor) -> Tensor:
-        """Writes the gradient [n, V] of n positions; gives their loss, nll and number correct, float32 [3]."""
-        best = scores.amax(-1)  # [n]
-        chosen = scores.gather(1, labels).squeeze(1)
-        probs = gradient if gradient.dtype == torch.float32 else torch.empty_like(gradient, dtype=torch.float32)
-        torch.softmax(scores, -1, dtype=torch.float32, out=probs)
+        probs = torch.softmax(rows, -1, dtype=torch.float32)
+        best = rows.amax(-1)  # [N]
+        chosen = rows.gather(1, labels).squeeze(1)
         norm = best.float() - probs.amax(-1).log()  # log Σ exp(scores): the greatest probability is far from zero
         nll = loss = norm - chosen.float()
-        label, others = 1 - self.label_smoothing, 0.0
+        label = 1.0
         if self.label_smoothing:
-            others = self._others(scores)
-            label -= others
-            loss = label * nll + others * (norm * scores.shape[1] - scores.sum(-1, dtype=torch.float32))
+            others = self._others(rows)
+            label = 1 - self.label_smoothing - others
+            loss = label * nll + others * (norm * rows.shape[1] - rows.sum(-1, dtype=torch.float32))
             probs.sub_(others)
-        probs.scatter_add_(1, labels, probs.new_full(labels.shape, -label))
-        probs.masked_fill_(~real.unsqueeze(1), 0)
-        if probs is not gradient:
-            gradient.copy_(probs)
-        sums = torch.stack([loss, nll, (chosen >= best).float()])  # [3, n]
-        return sums.masked_fill(~real, 0).sum(1)
+        probs.scatter_add_(1, labels, probs.new_full(labels.shape, -label))  # now the gradient
+        if not real.all():
+            probs.masked_fill_(~real.unsqueeze(1), 0)
+        sums = torch.stack([loss, nll, (chosen >= best).float()]).masked_fill(~real, 0).sum(1)  # [3, N] -> [3]
+        output = CriterionOutput(sums[0], sums[1], sums[2], int(real.sum()))
+        return output, probs.to(scores.dtype).view_as(scores)
 
     def _others(self, scores: Tensor) -> float:
         """e, the probability of each token but the label."""
