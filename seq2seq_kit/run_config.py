@@ -32,6 +32,19 @@ class ModelConfig(Config):
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
+class LoraConfig(Config):
+    """Low-rank adapters (Hu et al. 2021): W + alpha / rank · B A, of which only A and B are learned."""
+
+    rank: int = Field(default=8, ge=1)
+    """Rows of A and columns of B."""
+    alpha: float = Field(default=16.0, gt=0)
+    """How strongly the adapters count."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """The share of each input's features that the adapters do not see, drawn anew for each batch."""
+    targets: list[str] = Field(min_length=1)
+    """Which weights have adapters: patterns as in ``training.freeze``, for instance ``*.query``."""
+
+
 class TrainingConfig(Config):
     """How to train."""
 
@@ -92,13 +105,25 @@ class TrainingConfig(Config):
     """Stop after this many validations without a better one."""
     tensorboard: bool = False
     """Also write TensorBoard event files into the run folder."""
+    ema_decay: float | None = Field(default=None, gt=0, lt=1)
+    """Validate and save the exponential moving average of the weights, of this decay (0.999, say); null: the weights
+    themselves. After t updates the decay is at most (1 + t) / (10 + t)."""
+    freeze: list[str] = []
+    """Parameters that are not learned: names of parameters or of modules, with the wildcards of a shell
+    (``encoder.*``)."""
+    lora: LoraConfig | None = None
+    """Learn low-rank adapters of some weights and nothing else; what is saved has them merged."""
     callbacks: list[component_field("callback")] = []  # type: ignore[valid-type]
     """Further callbacks, for instance a plugin's; see :class:`seq2seq_kit.training.callbacks.Callback`."""
 
     @model_validator(mode="after")
-    def _has_a_limit(self) -> TrainingConfig:
+    def _fits_together(self) -> TrainingConfig:
         if self.max_steps is None and self.max_minutes is None:
             raise PydanticCustomError("sentence", "say when to stop: max_steps or max_minutes, or both")
+        if self.lora and (self.freeze or self.ema_decay):
+            other = "freeze" if self.freeze else "ema_decay"
+            why = "all but the adapters is frozen" if self.freeze else "the mean of adapted weights is of no low rank"
+            raise PydanticCustomError("sentence", "lora: leave {other} away: {why}", {"other": other, "why": why})
         return self
 
 

@@ -27,6 +27,9 @@ def train(
         Path | None, typer.Option(help="The run folder, new or empty; default: runs/CONFIG, then runs/CONFIG-2, …")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this run folder from its last saved state.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Start with the best weights and the tokenizers of this run folder.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
     threads: Annotated[int | None, typer.Option(help="Threads of this process.", min=1)] = None,
 ) -> None:
@@ -39,11 +42,15 @@ def train(
     s2s train config.yaml --out runs/first --set training.max_minutes=5
 
     s2s train --resume runs/first --set training.max_minutes=10
+
+    s2s train other.yaml --from runs/first
     """
     if (config is None) == (resume is None):
         raise UserError("give a configuration file, or --resume with a run folder (and not both)")
     if resume is not None and out is not None:
         raise UserError("--resume continues in its own folder; leave --out away")
+    if resume is not None and start is not None:
+        raise UserError("--resume continues with the run's own weights; leave --from away")
 
     from seq2seq_kit.run_config import load_config
 
@@ -58,7 +65,7 @@ def train(
         summary = trainer.resume(resume, overrides or [], device=device)
     else:
         assert config is not None and loaded is not None
-        summary = trainer.train(loaded, out or _next_free(Path("runs") / config.stem), device=device)
+        summary = trainer.train(loaded, out or _next_free(Path("runs") / config.stem), device=device, start=start)
     _print(summary)
 
 

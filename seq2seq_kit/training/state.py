@@ -3,7 +3,8 @@
 ``training.safetensors`` holds the weights (``model.*``, ``criterion.*``), the optimizer
 (``optimizer.<parameter>.<name>``), the random generators of each process (``random.<process>.*``), and as metadata the
 fields of :class:`TrainingState` and the loss scale. The order of the data needs no generator: it is a function of the
-seed and the epoch.
+seed and the epoch. Where the weights to be used are not those that the optimizer changes (a mean of them, or their sum
+with adapters), ``model.*`` are the former and ``trained.*`` the latter.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from seq2seq_kit.checkpoint import LAST, load_weights, weights
+from seq2seq_kit.checkpoint import LAST, MODEL_PREFIX, load_weights, weights
 from seq2seq_kit.errors import CheckpointError
 from seq2seq_kit.interfaces import TensorDict
 from seq2seq_kit.sealed import read_tensors, write_tensors
@@ -24,6 +25,7 @@ from seq2seq_kit.training.learner import Learner
 
 _OPTIMIZER = "optimizer."
 _RANDOM = "random."
+_TRAINED = "trained."
 
 
 @dataclass
@@ -75,14 +77,19 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     generators: Sequence[TensorDict],
     facts: Mapping[str, Any],
+    shadow: nn.Module | None = None,
 ) -> None:
     """Replace ``training.safetensors`` in one atomic step.
 
     Args:
+        shadow: the model to be used, where that is not the learner's.
         generators: the random state of each process.
         facts: further JSON values to keep.
     """
     tensors = weights(learner)
+    if shadow is not None:
+        trained = {f"{_TRAINED}{name}": tensor for name, tensor in tensors.items()}
+        tensors = trained | {f"{MODEL_PREFIX}{name}": tensor for name, tensor in weights(shadow).items()}
     for name, parameter in _optimized(learner, optimizer).items():
         for key, value in optimizer.state.get(parameter, {}).items():
             if value is not None:
@@ -92,11 +99,13 @@ def save_state(
     write_tensors(run / LAST, tensors, {**facts, **asdict(state)})
 
 
-def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> Saved:
-    """Put model, criterion and optimizer back to where :func:`save_state` found them."""
+def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, shadow: nn.Module | None = None) -> Saved:
+    """Put model, criterion, optimizer and shadow back to where :func:`save_state` found them."""
     tensors, facts = read_tensors(run / LAST)
-    learned = {name: x for name, x in tensors.items() if not name.startswith((_OPTIMIZER, _RANDOM))}
-    load_weights(learner, learned, run / LAST)
+    plain = {name: x for name, x in tensors.items() if not name.startswith((_OPTIMIZER, _RANDOM, _TRAINED))}
+    load_weights(learner, _below(_TRAINED, tensors) or plain, run / LAST)
+    if shadow is not None:
+        load_weights(shadow, _below(MODEL_PREFIX, plain), run / LAST)
     _load_optimizer(optimizer, learner, _below(_OPTIMIZER, tensors))
     generators: list[TensorDict] = []
     while found := _below(f"{_RANDOM}{len(generators)}.", tensors):

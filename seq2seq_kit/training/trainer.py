@@ -34,6 +34,7 @@ from seq2seq_kit.training.allocator import keep_memory
 from seq2seq_kit.training.callbacks import Callback, Record, Step
 from seq2seq_kit.training.corpus import Corpus, load_corpus, token_batches
 from seq2seq_kit.training.curves import Curves
+from seq2seq_kit.training.fine_tuning import freeze, start_from, task_of, warn_of_unknown_tokens
 from seq2seq_kit.training.interrupt import Interrupt, Interrupted
 from seq2seq_kit.training.kept_weights import kept_name, remove_others
 from seq2seq_kit.training.learner import Learner
@@ -42,6 +43,7 @@ from seq2seq_kit.training.optimizers import make_optimizer
 from seq2seq_kit.training.progress import progress_callback
 from seq2seq_kit.training.random_state import random_state, set_random_state
 from seq2seq_kit.training.run_folder import DATA, check_empty, removed_on_failure, sole_writer
+from seq2seq_kit.training.shadow import shadow_of
 from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
 from seq2seq_kit.training.update import NotFinite, Updater
 from seq2seq_kit.training.validation import Validator
@@ -61,11 +63,14 @@ class Summary:
     best_metrics: dict[str, Any]
 
 
-def train(config: RunConfig, out: Path, *, device: str = "cpu", callbacks: Sequence[Callback] = ()) -> Summary:
+def train(
+    config: RunConfig, out: Path, *, device: str = "cpu", callbacks: Sequence[Callback] = (), start: Path | None = None
+) -> Summary:
     """Train a new model into the run folder ``out``, which must be empty or not exist.
 
     Args:
         callbacks: in addition to those of the configuration and our own log, curves and progress.
+        start: a run whose tokenizers and best weights to start from.
 
     Raises:
         UserError: the configuration, the data or the folder is not usable, or the training diverged.
@@ -76,10 +81,10 @@ def train(config: RunConfig, out: Path, *, device: str = "cpu", callbacks: Seque
     torch_device = check_device(device)
     random.seed(config.seed)
     torch.manual_seed(config.seed)
-    task: Task = build("task", config.task)
+    task: Task = build("task", config.task) if start is None else task_of(start, config)
     with removed_on_failure(out):
-        corpus = load_corpus(config.data, task, prepare=True, seed=config.seed, folder=out / DATA)
-        trainer = Trainer(config, out, task, corpus, torch_device, callbacks)
+        corpus = load_corpus(config.data, task, prepare=start is None, seed=config.seed, folder=out / DATA)
+        trainer = Trainer(config, out, task, corpus, torch_device, callbacks, start)
     with explain_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with sole_writer(out):
@@ -104,8 +109,9 @@ def resume(
         UserError: as for :func:`train`.
     """
     for override in overrides:
-        if not override.startswith(("training.", "search.")) or override.startswith("training.batch_tokens"):
-            what = "training.* (but batch_tokens, which orders the data) and search.*"
+        fixed = ("training.batch_tokens", "training.lora")
+        if not override.startswith(("training.", "search.")) or override.startswith(fixed):
+            what = "training.* (but batch_tokens, which orders the data, and lora, which makes parameters) and search.*"
             raise ConfigError(f"--set {override}: a resumed run may change {what} only")
     manifest = read_manifest(run)
     torch_device = check_device(device)
@@ -126,6 +132,7 @@ class Trainer:
     Attributes:
         run: the run folder.
         state: where the run stands; see :class:`TrainingState`.
+        model: what the optimizer changes.
     """
 
     def __init__(
@@ -136,6 +143,7 @@ class Trainer:
         corpus: Corpus,
         device: torch.device,
         callbacks: Sequence[Callback],
+        start: Path | None = None,
     ) -> None:
         self.config = config
         self.run = run
@@ -145,10 +153,17 @@ class Trainer:
         self.model: Model = build_model(
             config.model, task.source_spec, task.target_spec, shared_vocabulary=task.shared_vocabulary
         ).to(device)
+        if start is not None:
+            start_from(start, self.model, task)
+            warn_of_unknown_tokens(start, corpus.dev, task)
+        freeze(self.model, config.training.freeze)
+        self._shadow = shadow_of(self.model, config.training)
         self._corpus = corpus
         self._criterion: Criterion = build("criterion", config.criterion, task.target_spec).to(device)
         self._criterion.attach(task)
         self._learner = Learner(self.model, self._criterion)
+        if self._shadow:
+            self._learner.register_forward_pre_hook(self._shadow.before_forward)
         self._optimizer = make_optimizer(config.training, self._learner)
         self._update = Updater(config.training, self._learner, self._optimizer, device)
         self._rate = build("schedule", config.training.schedule)
@@ -171,6 +186,11 @@ class Trainer:
     def metric(self) -> str:
         """The name of the number that makes a checkpoint the best."""
         return self._validator.metric
+
+    @property
+    def evaluated(self) -> Model:
+        """The model that is validated and saved: ``model``, or what ``ema_decay`` and ``lora`` make of it."""
+        return self._shadow.model if self._shadow else self.model
 
     @property
     def parameters(self) -> int:
@@ -211,14 +231,18 @@ class Trainer:
             "schedule": {config.schedule.name: self._rate.state()},
             "teacher_forcing": {config.teacher_forcing.name: self._forcing.state()},
         }
-        save_state(self.run, self.state, self._learner, self._optimizer, [random_state(self.device)], facts)
+        shadow = None
+        if self._shadow:
+            self._shadow.refresh()
+            shadow = self._shadow.model
+        save_state(self.run, self.state, self._learner, self._optimizer, [random_state(self.device)], facts, shadow)
         self._saved_step = self.state.step
         remove_others(self.run, (step for step, _ in self.state.kept))  # only now: a run that is killed needs them
 
     def restore(self) -> None:
         """Go back to the last saved state."""
         digest = self.state.data_digest
-        saved = load_state(self.run, self._learner, self._optimizer)
+        saved = load_state(self.run, self._learner, self._optimizer, self._shadow and self._shadow.model)
         self.state = saved.state
         set_random_state(saved.generators[0], self.device)
         if scale := saved.facts["loss_scale"]:  # none was saved in other precisions than float16
@@ -279,6 +303,8 @@ class Trainer:
             done = self._update(batches, rate, forcing)
         except NotFinite as cause:
             raise self._diverged(number, cause) from None
+        if self._shadow:
+            self._shadow.update(number)
         state.step = number
         state.tokens += done.tokens
         seconds = time.perf_counter() - start
@@ -345,7 +371,9 @@ class Trainer:
             "metrics": metrics,
         }
         if best:
-            save_weights(self.run, self.model, facts)
+            save_weights(self.run, self.evaluated, facts)
+            if self._shadow:
+                self._shadow.save_adapters(self.run)
         if config.keep_best == 1 and config.keep_last == 0:
             state.kept = []
             return
@@ -353,7 +381,7 @@ class Trainer:
         last = sorted(validations, reverse=True)[: config.keep_last]
         state.kept = sorted({*self._validator.best_first(validations)[: config.keep_best], *last})
         if validations[-1] in state.kept:
-            save_weights(self.run, self.model, facts, kept_name(state.step))
+            save_weights(self.run, self.evaluated, facts, kept_name(state.step))
 
     def _validate(self, interrupt: Interrupt) -> None:
         """Validate, and save the weights if they are the best so far."""
@@ -361,7 +389,9 @@ class Trainer:
         state = self.state
         for callback in self._callbacks:
             callback.on_validation_start(self)
-        metrics = self._validator.measure(self.model, self._criterion, interrupt.check)
+        if self._shadow:
+            self._shadow.refresh()
+        metrics = self._validator.measure(self.evaluated, self._criterion, interrupt.check)
         value = metrics[self._validator.metric]
         best = self._validator.better(value, state.best_value)
         self._rate.on_validation(best)
