@@ -20,6 +20,8 @@ QUESTIONS = (
     "search_overhead",
     "tatoeba",
     "multi30k",
+    "cmudict",
+    "scan",
     "parity_ct2",
     "parity_hf",
     "parity_peer_code",

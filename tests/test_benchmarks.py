@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from statistics import median
@@ -11,10 +12,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from benchmarks import decode_characters, plain_loop
+from benchmarks import cmudict, decode_characters, plain_loop, scan
 from benchmarks.__main__ import QUESTIONS, main
 from benchmarks.decode_recurrent import random_model
-from benchmarks.support import harness, load, results, searching, translation
+from benchmarks.support import harness, load, results, searching, sequences, translation
 from benchmarks.support.searching import Searching
 from seq2seq_kit import SearchOptions, search
 from seq2seq_kit.interfaces import Batch
@@ -208,6 +209,39 @@ def test_the_training_configurations_are_valid(path: Path) -> None:
 
 def test_references_become_sacrebleus_streams() -> None:
     assert translation._streams([["a", "b"], ["c"]]) == [["a", "c"], ["b", None]]
+
+
+def test_no_word_of_the_dictionary_is_in_two_parts(tmp_path: Path) -> None:
+    lines = [f"W{i}\tW {p}" for i in range(200) for p in range(1 + i % 3)]
+    (tmp_path / "all.tsv").write_text("\n".join(lines) + "\n")
+    held_out = cmudict.prepare(tmp_path / "all.tsv", tmp_path)
+    assert cmudict.prepare(tmp_path / "all.tsv", tmp_path / "again") == held_out
+    parts = {name: cmudict.read(tmp_path / f"{name}.tsv") for name in ("train", "validation")}
+    assert [len(part) for part in (held_out, parts["validation"], parts["train"])] == [10, 2, 188]
+    assert {**held_out, **parts["validation"], **parts["train"]} == cmudict.read(tmp_path / "all.tsv")
+    for name in parts:
+        assert (tmp_path / f"{name}.tsv").read_bytes() == (tmp_path / "again" / f"{name}.tsv").read_bytes()
+
+
+def test_commands_and_actions_become_pairs(tmp_path: Path) -> None:
+    lines = [f"IN: jump {i} OUT: I_JUMP I_TURN_LEFT " for i in range(40)]
+    (tmp_path / "tasks.txt").write_text("\n".join(lines) + "\n")
+    pairs = scan.read(tmp_path / "tasks.txt")
+    assert pairs[3] == ("jump 3", "I_JUMP I_TURN_LEFT")
+    scan.prepare(tmp_path / "tasks.txt", tmp_path / "scan-length")
+    written = {name: (tmp_path / f"scan-length/{name}.tsv").read_text() for name in ("train", "validation")}
+    assert sorted("".join(written.values()).splitlines()) == sorted("\t".join(pair) for pair in pairs)
+    assert len(written["validation"].splitlines()) == 2
+    config = {"config": {"data": {"train": [f"{tmp_path}/scan-length/train.tsv"]}}}
+    (tmp_path / "checkpoint.json").write_text(json.dumps(config))
+    assert scan.split_of(tmp_path) == "length"
+
+
+def test_outputs_are_right_or_so_many_edits_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(translation, "translate", lambda folder, sources, threads: ["AH B", "C"])
+    test = translation.TestSet("x", ["AB", "C"], [["EY B", "AH B"], ["K", "S IY"]])
+    found, _ = sequences.score(tmp_path, test, harness.Options())
+    assert found == {"exact": 50.0, "edits": pytest.approx(100 / 3)}
 
 
 def test_the_list_of_questions_and_an_unknown_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def run(name: str, test: TestSet, options: Options) -> results.Result:
     folder = options.run or train(name, options)
     settings = of_the_run(folder)
     start = time.perf_counter()
-    outputs = _translate(folder, test.sources, options.threads)
+    outputs = translate(folder, test.sources, options.threads)
     settings["decoding"] = f"{time.perf_counter() - start:.0f} s for {len(test.sources):,} sentences, start-up included"
     streams = _streams(test.references)
     rows = []
@@ -50,6 +50,11 @@ def run(name: str, test: TestSet, options: Options) -> results.Result:
         score = round(metric.corpus_score(outputs, streams).score, 2)  # type: ignore[arg-type]  # None is allowed
         rows.append(results.Row(case=test.name, system="kit", unit=unit, samples=[score], median=score))
         settings[f"{unit} signature"] = str(metric.get_signature())
+    return result(name, settings, rows)
+
+
+def result(name: str, settings: dict[str, object], rows: list[results.Row]) -> results.Result:
+    """The result of a benchmark that was run here and now."""
     return results.Result(
         name=name,
         date=results.today(),
@@ -60,9 +65,14 @@ def run(name: str, test: TestSet, options: Options) -> results.Result:
     )
 
 
-def train(name: str, options: Options) -> Path:
-    """Train ``configs/NAME.yaml`` and return the run folder, in which a file tells how the training went."""
-    folder = ROOT / "runs" / f"benchmark-{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+def train(name: str, options: Options, case: str = "") -> Path:
+    """Train ``configs/NAME.yaml`` and return the run folder, in which a file tells how the training went.
+
+    Args:
+        case: part of the folder's name, where a configuration is trained on several corpora.
+    """
+    started = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    folder = ROOT / "runs" / "-".join(filter(None, ("benchmark", name, case, started)))
     facts = {"config": f"benchmarks/configs/{name}.yaml"} | _train(name, folder, options)
     (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
     return folder
@@ -80,6 +90,7 @@ def _train(name: str, folder: Path, options: Options) -> dict[str, object]:
         "minutes, start-up and validation included": round((time.perf_counter() - start) / 60, 1),
         "threads": options.threads,
         "CPU minutes": round((_children_seconds() - used) / 60, 1),
+        "peak memory": f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB",
         "other load while training": f"{load.share():.0%} of the machine",
     }
 
@@ -89,7 +100,7 @@ def _children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _translate(folder: Path, sources: Sequence[str], threads: int) -> list[str]:
+def translate(folder: Path, sources: Sequence[str], threads: int) -> list[str]:
     """Run ``s2s translate``."""
     command = [*S2S, "translate", str(folder), "--threads", str(threads)]
     text = "".join(source + "\n" for source in sources)
