@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,8 @@ def train(
     s2s train --resume runs/first --set training.max_minutes=10
 
     s2s train other.yaml --from runs/first
+
+    torchrun --nproc-per-node 4 -m seq2seq_kit train config.yaml --device cuda
     """
     if (config is None) == (resume is None):
         raise UserError("give a configuration file, or --resume with a run folder (and not both)")
@@ -55,9 +58,12 @@ def train(
     from seq2seq_kit.run_config import load_config
 
     loaded = None if config is None else load_config(config, overrides)  # mistakes first: torch takes seconds to load
+    if "WORLD_SIZE" in os.environ:  # torch would warn, in each process, that it looks for parameters without a gradient
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     import torch
 
     from seq2seq_kit.training import trainer
+    from seq2seq_kit.training.processes import is_first_process
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -66,7 +72,8 @@ def train(
     else:
         assert config is not None and loaded is not None
         summary = trainer.train(loaded, out or _next_free(Path("runs") / config.stem), device=device, start=start)
-    _print(summary)
+    if is_first_process():
+        _print(summary)
 
 
 def _next_free(folder: Path) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from seq2seq_kit.interfaces import Batch, Criterion, CriterionOutput
+from seq2seq_kit.interfaces import Batch, Criterion
 from seq2seq_kit.model import Model
 from seq2seq_kit.training.objective import objective
 
@@ -20,6 +21,9 @@ class Learner(nn.Module):
         self.model = model
         self.criterion = criterion
 
-    def forward(self, batch: Batch, forcing: float) -> tuple[Tensor, CriterionOutput]:
-        """The loss summed over the batch's target tokens, and the criterion's output; see :func:`objective`."""
-        return objective(self.model, self.criterion, batch, forcing)
+    def forward(self, batch: Batch | None, forcing: float) -> Tensor:
+        """The loss summed over the batch's target tokens, see :func:`objective`; without a batch, zero."""
+        if batch is None:
+            learned = [p.sum() for p in self.parameters() if p.requires_grad]
+            return torch.stack(learned).sum() * 0
+        return objective(self.model, self.criterion, batch, forcing)[0]

@@ -1,15 +1,15 @@
 """Where a run stands: all that makes a resumed run the same as an unbroken one, as safetensors and JSON.
 
 ``training.safetensors`` holds the weights (``model.*``, ``criterion.*``), the optimizer
-(``optimizer.<parameter>.<name>``), the random generators of each process (``random.<process>.*``), and as metadata the
-fields of :class:`TrainingState` and the loss scale. The order of the data needs no generator: it is a function of the
-seed and the epoch. Where the weights to be used are not those that the optimizer changes (a mean of them, or their sum
-with adapters), ``model.*`` are the former and ``trained.*`` the latter.
+(``optimizer.<parameter>.<name>``), and as metadata the fields of :class:`TrainingState` and the loss scale. No random
+generator is in it: the order of the data is a function of the seed and the epoch, and what is random in a step one of
+the seed and the step. Where the weights to be used are not those that the optimizer changes (a mean of them, or their
+sum with adapters), ``model.*`` are the former and ``trained.*`` the latter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from seq2seq_kit.sealed import read_tensors, write_tensors
 from seq2seq_kit.training.learner import Learner
 
 _OPTIMIZER = "optimizer."
-_RANDOM = "random."
 _TRAINED = "trained."
 
 
@@ -66,7 +65,6 @@ class Saved:
     """What :func:`load_state` found."""
 
     state: TrainingState
-    generators: list[TensorDict]  # of each process
     facts: dict[str, Any]  # what else was saved
 
 
@@ -75,7 +73,6 @@ def save_state(
     state: TrainingState,
     learner: Learner,
     optimizer: torch.optim.Optimizer,
-    generators: Sequence[TensorDict],
     facts: Mapping[str, Any],
     shadow: nn.Module | None = None,
 ) -> None:
@@ -83,7 +80,6 @@ def save_state(
 
     Args:
         shadow: the model to be used, where that is not the learner's.
-        generators: the random state of each process.
         facts: further JSON values to keep.
     """
     tensors = weights(learner)
@@ -94,31 +90,24 @@ def save_state(
         for key, value in optimizer.state.get(parameter, {}).items():
             if value is not None:
                 tensors[f"{_OPTIMIZER}{name}.{key}"] = value
-    for process, generator in enumerate(generators):
-        tensors.update({f"{_RANDOM}{process}.{name}": tensor for name, tensor in generator.items()})
     write_tensors(run / LAST, tensors, {**facts, **asdict(state)})
 
 
 def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, shadow: nn.Module | None = None) -> Saved:
     """Put model, criterion, optimizer and shadow back to where :func:`save_state` found them."""
     tensors, facts = read_tensors(run / LAST)
-    plain = {name: x for name, x in tensors.items() if not name.startswith((_OPTIMIZER, _RANDOM, _TRAINED))}
+    plain = {name: x for name, x in tensors.items() if not name.startswith((_OPTIMIZER, _TRAINED))}
     load_weights(learner, _below(_TRAINED, tensors) or plain, run / LAST)
     if shadow is not None:
         load_weights(shadow, _below(MODEL_PREFIX, plain), run / LAST)
     _load_optimizer(optimizer, learner, _below(_OPTIMIZER, tensors))
-    generators: list[TensorDict] = []
-    while found := _below(f"{_RANDOM}{len(generators)}.", tensors):
-        generators.append(found)
-    if not generators:
-        raise CheckpointError(f"{run / LAST}: is incomplete: it holds no random generators")
     names = [f.name for f in fields(TrainingState)]
     try:
         values = {name: facts.pop(name) for name in names}
     except KeyError as error:
         raise CheckpointError(f"{run / LAST}: is incomplete: it holds no {error}") from None
     values |= {"window": Window(**values["window"]), "kept": [(step, value) for step, value in values["kept"]]}
-    return Saved(TrainingState(**values), generators, facts)
+    return Saved(TrainingState(**values), facts)
 
 
 def _below(prefix: str, tensors: TensorDict) -> TensorDict:

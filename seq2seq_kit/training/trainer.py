@@ -23,7 +23,6 @@ from seq2seq_kit.checkpoint import (
 )
 from seq2seq_kit.console import stderr
 from seq2seq_kit.decoding.search import check_options
-from seq2seq_kit.device import check_device
 from seq2seq_kit.errors import ConfigError, DataError, UserError
 from seq2seq_kit.interfaces import Batch, Criterion, Task
 from seq2seq_kit.model import Model, build_model
@@ -40,9 +39,10 @@ from seq2seq_kit.training.kept_weights import kept_name, remove_others
 from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.log import MetricsLog, TensorBoard
 from seq2seq_kit.training.optimizers import make_optimizer
+from seq2seq_kit.training.processes import Processes, start_processes
 from seq2seq_kit.training.progress import progress_callback
-from seq2seq_kit.training.random_state import random_state, set_random_state
 from seq2seq_kit.training.run_folder import DATA, check_empty, removed_on_failure, sole_writer
+from seq2seq_kit.training.seeding import seed_generators
 from seq2seq_kit.training.shadow import shadow_of
 from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
 from seq2seq_kit.training.update import NotFinite, Updater
@@ -76,21 +76,24 @@ def train(
         UserError: the configuration, the data or the folder is not usable, or the training diverged.
         KeyboardInterrupt: after Ctrl-C; the state is saved, see :func:`resume`.
     """
+    processes = start_processes(device)
+    if not processes.first:
+        return _take_part(processes)
     check_empty(out)
     check_options(config.search)
-    torch_device = check_device(device)
     random.seed(config.seed)
     torch.manual_seed(config.seed)
     task: Task = build("task", config.task) if start is None else task_of(start, config)
     with removed_on_failure(out):
         corpus = load_corpus(config.data, task, prepare=start is None, seed=config.seed, folder=out / DATA)
-        trainer = Trainer(config, out, task, corpus, torch_device, callbacks, start)
+        trainer = Trainer(config, out, task, corpus, processes, callbacks, start)
     with explain_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with sole_writer(out):
         save_task(out, task)
         trainer.save()
         write_manifest(out, config)
+        processes.from_first(out)
         return trainer.fit()
 
 
@@ -108,22 +111,37 @@ def resume(
         CheckpointError: there is nothing to continue from, or it is damaged.
         UserError: as for :func:`train`.
     """
+    processes = start_processes(device)
+    if not processes.first:
+        return _take_part(processes)
     for override in overrides:
         fixed = ("training.batch_tokens", "training.lora")
         if not override.startswith(("training.", "search.")) or override.startswith(fixed):
             what = "training.* (but batch_tokens, which orders the data, and lora, which makes parameters) and search.*"
             raise ConfigError(f"--set {override}: a resumed run may change {what} only")
     manifest = read_manifest(run)
-    torch_device = check_device(device)
     with sole_writer(run):
         config = load_run_config(run, manifest, list(overrides))
         check_options(config.search)
         task = load_task(run, manifest, config)
         corpus = load_corpus(config.data, task, prepare=False, seed=config.seed, folder=run / DATA)
-        trainer = Trainer(config, run, task, corpus, torch_device, callbacks)
+        trainer = Trainer(config, run, task, corpus, processes, callbacks)
         trainer.restore()
         write_manifest(run, config)
+        processes.from_first(run)
         return trainer.fit()
+
+
+def _take_part(processes: Processes) -> Summary:
+    """Train in another than the first process, from what that one has written into the run folder."""
+    run: Path = processes.from_first(Path())
+    manifest = read_manifest(run)
+    config = load_run_config(run, manifest)
+    task = load_task(run, manifest, config)
+    corpus = load_corpus(config.data, task, prepare=False, seed=config.seed, folder=run / DATA)
+    trainer = Trainer(config, run, task, corpus, processes, ())
+    trainer.restore()
+    return trainer.fit()
 
 
 class Trainer:
@@ -141,14 +159,14 @@ class Trainer:
         run: Path,
         task: Task,
         corpus: Corpus,
-        device: torch.device,
+        processes: Processes,
         callbacks: Sequence[Callback],
         start: Path | None = None,
     ) -> None:
         self.config = config
         self.run = run
         self.task = task
-        self.device = device
+        self.device = device = processes.device
         self.state = TrainingState(data_digest=corpus.digest())
         self.model: Model = build_model(
             config.model, task.source_spec, task.target_spec, shared_vocabulary=task.shared_vocabulary
@@ -158,6 +176,7 @@ class Trainer:
             warn_of_unknown_tokens(start, corpus.dev, task)
         freeze(self.model, config.training.freeze)
         self._shadow = shadow_of(self.model, config.training)
+        self._processes = processes
         self._corpus = corpus
         self._criterion: Criterion = build("criterion", config.criterion, task.target_spec).to(device)
         self._criterion.attach(task)
@@ -165,13 +184,13 @@ class Trainer:
         if self._shadow:
             self._learner.register_forward_pre_hook(self._shadow.before_forward)
         self._optimizer = make_optimizer(config.training, self._learner)
-        self._update = Updater(config.training, self._learner, self._optimizer, device)
+        self._update = Updater(config.training, self._learner, self._optimizer, processes)
         self._rate = build("schedule", config.training.schedule)
         self._forcing = build("schedule", config.training.teacher_forcing)
         self._batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
         self._epoch: tuple[int, Sequence[Any]] = (-1, [])
         self._validator = Validator(config, task, corpus, device)
-        self._callbacks = [*_own_callbacks(config.training), *callbacks]
+        self._callbacks = [*_own_callbacks(config.training), *callbacks] if processes.first else []
         self._stop_reason: str | None = None
         self._validation_seconds = 0.0
         self._saved_step = 0
@@ -206,6 +225,7 @@ class Trainer:
         keep_memory()
         self._started = time.perf_counter() - self.state.seconds
         self._learner.train()
+        self._update.join()
         with Interrupt() as interrupt:
             try:
                 with ExitStack() as ends:
@@ -215,6 +235,9 @@ class Trainer:
                     reason = self._loop(interrupt)
             except Interrupted:
                 self.save()
+                self._processes.wait()
+                if not self._processes.first:
+                    raise SystemExit(0) from None  # the first process says it
                 hint = f"Stopped at step {self.state.step:,}. Continue with: s2s train --resume {self.run}"
                 print(hint, file=sys.stderr, flush=True)
                 raise KeyboardInterrupt from None
@@ -223,7 +246,9 @@ class Trainer:
         return Summary(self.run, reason, s.step, s.seconds, speed, self.parameters, s.best_step, s.best_metrics)
 
     def save(self) -> None:
-        """Save the last state."""
+        """Save the last state; only the first process does."""
+        if not self._processes.first:
+            return
         self.state.seconds = self.seconds
         config = self.config.training
         facts = {
@@ -235,7 +260,7 @@ class Trainer:
         if self._shadow:
             self._shadow.refresh()
             shadow = self._shadow.model
-        save_state(self.run, self.state, self._learner, self._optimizer, [random_state(self.device)], facts, shadow)
+        save_state(self.run, self.state, self._learner, self._optimizer, facts, shadow)
         self._saved_step = self.state.step
         remove_others(self.run, (step for step, _ in self.state.kept))  # only now: a run that is killed needs them
 
@@ -244,7 +269,6 @@ class Trainer:
         digest = self.state.data_digest
         saved = load_state(self.run, self._learner, self._optimizer, self._shadow and self._shadow.model)
         self.state = saved.state
-        set_random_state(saved.generators[0], self.device)
         if scale := saved.facts["loss_scale"]:  # none was saved in other precisions than float16
             self._update.scaler.load_state_dict(scale)
         for field, schedule in (("schedule", self._rate), ("teacher_forcing", self._forcing)):
@@ -260,15 +284,12 @@ class Trainer:
         """Steps, validations and saves until there is a reason to stop."""
         config, state = self.config.training, self.state
         while True:
-            interrupt.check()
-            reason = self._reason_to_stop()
-            due = state.step > 0 and state.step % config.validate_every == 0
-            if (due or reason) and state.validated_step != state.step:
-                self._validate(interrupt)
-                self.save()
-                reason = reason or self._reason_to_stop()
-            if reason:
-                return reason
+            reason = self._validate_or_stop(interrupt) if self._processes.first else None
+            verdict = self._processes.highest(2 if interrupt.requested else 1 if reason else 0)
+            if verdict == 2:
+                raise Interrupted
+            if verdict == 1:
+                return reason or "the first process ended it"
             step = self._step()
             for callback in self._callbacks:
                 callback.on_step(self, step)
@@ -276,6 +297,19 @@ class Trainer:
                 self._log()
             if config.save_every and state.step % config.save_every == 0:
                 self.save()
+
+    def _validate_or_stop(self, interrupt: Interrupt) -> str | None:
+        """Validate where it is time for it; the reason to stop, if there is one."""
+        state = self.state
+        reason = self._reason_to_stop()
+        due = state.step > 0 and state.step % self.config.training.validate_every == 0
+        if (due or reason) and state.validated_step != state.step:
+            try:
+                self._validate(interrupt)
+            except Interrupted:
+                return None
+            self.save()
+        return reason or self._reason_to_stop()
 
     def _reason_to_stop(self) -> str | None:
         config, state = self.config.training, self.state
@@ -298,17 +332,23 @@ class Trainer:
         number = state.step + 1
         rate = config.learning_rate * self._rate(number)
         forcing = self._forcing(number)
-        batches = [self._next_batch() for _ in range(config.batches_per_update)]
+        rate, forcing = self._processes.numbers_of_first(rate, forcing)
+        wanted = [self._next_indices() for _ in range(config.batches_per_update)]
+        mine = self._processes.share(wanted)
+        batches = [self.task.collate(self._corpus.train.take(indices, epoch)) for epoch, indices in mine]
+        seed_generators(self.config.seed, number, self._processes.rank)
         try:
             done = self._update(batches, rate, forcing)
         except NotFinite as cause:
+            if not self._processes.first:
+                raise SystemExit(0) from None  # the first process says it
             raise self._diverged(number, cause) from None
         if self._shadow:
             self._shadow.update(number)
         state.step = number
         state.tokens += done.tokens
         seconds = time.perf_counter() - start
-        positions, padding = _positions(batches)
+        positions, padding = map(int, self._processes.add(*_positions(batches)))
         share = padding / positions
         step = Step(number, done.loss, done.tokens, seconds, done.gradient_norm, rate, forcing, share)
         state.step_seconds += step.seconds
@@ -322,13 +362,13 @@ class Trainer:
         window.padding += padding
         return step
 
-    def _next_batch(self) -> Batch:
-        """The batch that the state points to; the state then points to the one after it."""
+    def _next_indices(self) -> tuple[int, Sequence[int]]:
+        """The epoch and the examples of the batch that the state points to; it then points to the one after it."""
         state = self.state
         if self._epoch[0] != state.epoch:
             self._epoch = state.epoch, self._batches.batches(state.epoch)
         batches = self._epoch[1]
-        batch = self.task.collate(self._corpus.train.take(batches[state.batch], state.epoch))
+        batch = state.epoch, batches[state.batch]
         state.batch += 1
         if state.batch == len(batches):
             state.epoch, state.batch = state.epoch + 1, 0
@@ -387,6 +427,7 @@ class Trainer:
         """Validate, and save the weights if they are the best so far."""
         start = time.perf_counter()
         state = self.state
+        seed_generators(self.config.seed, state.step)
         for callback in self._callbacks:
             callback.on_validation_start(self)
         if self._shadow:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 
 from seq2seq_kit.interfaces import Batch
 from seq2seq_kit.run_config import TrainingConfig
 from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.precision import autocast, matmul_precision
+from seq2seq_kit.training.processes import Processes, explain_loss
 
 
 @dataclass(frozen=True)
@@ -31,36 +33,45 @@ class Updater:
     """Makes updates. The loss of one is the mean over all target tokens of its micro-batches, however they are cut.
 
     Args:
-        device: where the learner is; batches are moved there one at a time.
+        processes: those that share the work. The batches of each are moved to its device one at a time.
 
     Attributes:
         scaler: the loss scale of float16 (Micikevicius et al. 2018, section 3.2); disabled in other precisions.
     """
 
     def __init__(
-        self, config: TrainingConfig, learner: Learner, optimizer: torch.optim.Optimizer, device: torch.device
+        self, config: TrainingConfig, learner: Learner, optimizer: torch.optim.Optimizer, processes: Processes
     ) -> None:
         self._config = config
         self._learner = learner
+        self._joined: nn.Module = learner
         self._optimizer = optimizer
-        self._device = device
-        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
+        self._processes = processes
+        self._device = processes.device
+        self.scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "float16")
+
+    def join(self) -> None:
+        """From here on add up the gradients of all processes, which call this together."""
+        self._joined = self._processes.join(self._learner)
 
     def __call__(self, batches: Sequence[Batch], rate: float, forcing: float) -> Updated:
-        """Update the parameters by the gradient of ``batches`` at the learning rate ``rate``.
+        """Update the parameters by the gradient of ``batches`` (this process' share) at the learning rate ``rate``.
 
         A float16 gradient that is too large to be written is computed again with half the loss scale.
 
         Raises:
             NotFinite: the loss or the gradient is not a number; the parameters are as before.
         """
-        tokens = sum(_target_tokens(batch) for batch in batches)
+        tokens = int(self._processes.add(sum(_target_tokens(batch) for batch in batches))[0])
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         while True:
-            losses = self._gradients(batches, tokens, forcing)
+            with explain_loss():
+                losses = self._gradients(batches, tokens, forcing)
+            (loss,) = self._processes.add(sum(losses))
             norm = self._gradient_norm()
-            self._check_losses(batches, losses)
+            if not math.isfinite(loss):
+                raise NotFinite(self._describe_loss(batches, losses))
             if math.isfinite(norm):
                 break
             if not self.scaler.is_enabled() or self.scaler.get_scale() < 1:
@@ -72,34 +83,43 @@ class Updater:
         self._optimizer.step()
         if self.scaler.is_enabled():
             self.scaler.update()
-        return Updated(sum(losses), tokens, norm)
+        return Updated(loss, tokens, norm)
 
     def _gradients(self, batches: Sequence[Batch], tokens: int, forcing: float) -> list[float]:
         """Leave the gradient of the mean loss in the parameters; the share of each batch in that loss."""
         self._optimizer.zero_grad()
         shares = []
-        for batch in batches:
-            with matmul_precision(self._config.matmul_precision):
-                with autocast(self._config.precision, self._device):
-                    total, _ = self._learner(batch.to(self._device), forcing)
-                share = total / tokens
-                self.scaler.scale(share).backward()
-            shares.append(share.detach())
+        for batch in batches[:-1]:
+            with self._processes.apart(self._joined):
+                shares.append(self._backward(batch, tokens, forcing))
+        if batches:
+            shares.append(self._backward(batches[-1], tokens, forcing))  # here the processes add up their gradients
+        else:
+            self._joined(None, forcing).backward()  # nothing is this process' to do but to add up
         if self.scaler.is_enabled():
             self.scaler.unscale_(self._optimizer)
-        return torch.stack(shares).tolist()
+        return [share.item() for share in shares]
+
+    def _backward(self, batch: Batch, tokens: int, forcing: float) -> Tensor:
+        """Add the gradient of a batch; its share in the mean loss over ``tokens`` target tokens."""
+        with matmul_precision(self._config.matmul_precision):
+            with autocast(self._config.precision, self._device):
+                total = self._joined(batch.to(self._device), forcing)
+            share: Tensor = total / tokens
+            self.scaler.scale(share * self._processes.count).backward()  # the count: gradients are averaged
+        return share.detach()
 
     def _gradient_norm(self) -> float:
         gradients = [p.grad for p in self._learner.parameters() if p.grad is not None]
         return float(torch.nn.utils.get_total_norm(gradients))
 
-    def _check_losses(self, batches: Sequence[Batch], losses: Sequence[float]) -> None:
-        for batch, loss in zip(batches, losses, strict=True):
-            if not math.isfinite(loss):
-                raise NotFinite(f"the loss of the examples {_names(batch)} is {loss:g}{self._first_wrong_gradient()}")
+    def _describe_loss(self, batches: Sequence[Batch], losses: Sequence[float]) -> str:
+        wrong = [(batch, loss) for batch, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)]
+        mine = f"the loss of the examples {_names(wrong[0][0])} is {wrong[0][1]:g}" if wrong else ""
+        return next(filter(None, self._processes.all(mine)), "the loss is too large") + self._first_wrong_gradient()
 
     def _describe_gradient(self, batches: Sequence[Batch], norm: float) -> str:
-        names = "; ".join(_names(batch) for batch in batches)
+        names = "; ".join(names for all_names in self._processes.all([*map(_names, batches)]) for names in all_names)
         return f"the gradient of the examples {names} has the norm {norm:g}{self._first_wrong_gradient()}"
 
     def _first_wrong_gradient(self) -> str:

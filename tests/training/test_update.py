@@ -18,6 +18,7 @@ from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.corpus import load_corpus
 from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.optimizers import make_optimizer
+from seq2seq_kit.training.processes import Processes
 from seq2seq_kit.training.trainer import Trainer, resume, train
 from seq2seq_kit.training.update import NotFinite, Updater
 
@@ -41,7 +42,7 @@ class Bench:
         model = build_model(config.model, self.task.source_spec, self.task.target_spec)
         self.learner = Learner(model, build("criterion", config.criterion, self.task.target_spec))
         self.optimizer = make_optimizer(config.training, self.learner)
-        self.update = Updater(config.training, self.learner, self.optimizer, CPU)
+        self.update = Updater(config.training, self.learner, self.optimizer, Processes(CPU))
 
     def batch(self, *indices: int) -> Batch:
         return self.task.collate([self.corpus.train[i] for i in indices])
