@@ -99,6 +99,23 @@ def test_it_continues_what_it_is_given(lm_run: Path) -> None:
         run(["klingon"])
 
 
+def test_it_ranks_what_others_wrote(lm_run: Path) -> None:
+    run = seq2seq_kit.load(lm_run)
+    ranked = run.rank("", ["un un un un un un", "deux trois"])
+    assert [text for text, _ in ranked] == ["deux trois", "un un un un un un"]
+    assert ranked[0][1].score > ranked[1][1].score
+
+
+def test_a_transformer_needs_no_memory_either(tiny_data: Path, tmp_path: Path) -> None:
+    decoder = "model.decoder={name: transformer, size: 16, layers: 2, heads: 2, feed_forward_size: 32}"
+    train(make_config(values(tiny_data, tokenizer="word"), [decoder, "training.max_steps=3"], "test"), tmp_path / "run")
+    run = seq2seq_kit.load(tmp_path / "run")
+    [output] = run.generate(["dix"], sampling="off", beam_size=3)
+    [forced] = run.score([("", output.text)])
+    assert output.text.startswith("dix")
+    assert forced.token_log_probs[: len(output.token_scores)] == pytest.approx(output.token_scores, abs=1e-5)
+
+
 def test_the_verb_the_scores_and_the_perplexity(lm_run: Path, tiny_data: Path, tmp_path: Path) -> None:
     done = s2s("generate", lm_run, "--seed", 1, input="dix\n\n")
     assert done.returncode == 0, done.stderr
