@@ -36,6 +36,7 @@ SHARED: dict[str, list[Any]] = {
 """What encoder and decoder have, the default first."""
 DECODER: dict[str, list[Any]] = SHARED | {
     "autoregressive": ["self_attention", "average", "ssru"],
+    "average_feed_forward": [True, False],
     "attention": [None, "bahdanau", {"name": "multihead", "heads": 1, "size": 6}],
     "alignment_layer": [None, 1],
     "tie_embeddings": [True, False],

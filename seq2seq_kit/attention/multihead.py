@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from seq2seq_kit.attention.functional import masked_softmax, real_states
+from seq2seq_kit.attention.functional import attend, masked_softmax, padding_bias, real_states
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Attention, Memory, MemorySpec, TensorDict
+from seq2seq_kit.layers.dropout import Dropout
 from seq2seq_kit.layers.linear import glorot_linear
 
 
@@ -43,7 +43,7 @@ class MultiheadAttention(Attention):
         self.key = glorot_linear(memory.size, size, 2**-0.5)
         self.value = glorot_linear(memory.size, size, 2**-0.5)
         self.out = glorot_linear(size, size)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def project(self, memory: Memory) -> TensorDict:
         states, padding = real_states(memory), ~memory.mask.unsqueeze(-1)
@@ -61,10 +61,8 @@ class MultiheadAttention(Attention):
             by_head = masked_softmax(queries @ keys.transpose(2, 3), mask[:, None, None])  # [B, heads, Q, S']
             contexts = self.dropout(by_head) @ values  # [B, heads, Q, D]
             weights = by_head.mean(1)
-        else:  # the softmax of nothing is NaN: an empty source looks at its padding, whose values are 0
-            looked_at = (mask | ~mask.any(1, keepdim=True))[:, None, None]
-            dropout = self.dropout.p if self.training else 0.0
-            contexts = F.scaled_dot_product_attention(queries, keys, values, looked_at, dropout, scale=1.0)
+        else:  # an empty source looks at its padding, whose values are 0
+            contexts = attend(queries, keys, values, padding_bias(mask), self.dropout, scale=1.0)
         return self.out(contexts.transpose(1, 2).flatten(2)), weights, state
 
     def _split(self, x: Tensor) -> Tensor:

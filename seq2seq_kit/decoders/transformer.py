@@ -40,12 +40,6 @@ from seq2seq_kit.layers.stack import drops_layer, run_layer
 from seq2seq_kit.layers.transformer_config import TransformerConfig
 from seq2seq_kit.registry import build
 
-AUTOREGRESSIVE: dict[str, type[Autoregressive]] = {
-    "self_attention": SelfAttention,
-    "average": AverageAttention,
-    "ssru": SSRU,
-}
-
 
 def _multihead(values: dict[str, Any]) -> dict[str, Any]:
     heads, dropout = values.get("heads", 4), values.get("attention_dropout", 0.0)
@@ -63,6 +57,8 @@ class TransformerDecoderConfig(TransformerConfig):
     """How each layer looks back: ``self_attention``; ``average`` of all before (Zhang et al. 2018); ``ssru``, a
     recurrence without products of matrices between steps (Kim et al. 2019). With the last two a step takes the same
     time wherever it is; positions are ``sinusoidal``, ``learned`` or ``none``."""
+    average_feed_forward: bool = True
+    """Pass the average through a feed-forward network, as the paper does; without, a step is quicker."""
     alignment_layer: int | None = Field(default=None, ge=1)
     """The layer, counted from 1, whose attention to the source is reported, as the mean over its heads; null: the
     last."""
@@ -124,7 +120,7 @@ class TransformerDecoder(Decoder):
     def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
         x = self._embed(tokens, position)  # [B, K, H]
         past = next((x.shape[2] for x in state.history.values()), 0)
-        relations = self.positions.relations_of_step(position, past, x)
+        relations = self.positions.relations_of_step(position, past)
         new_rows: TensorDict = {}
         new_history: TensorDict = {}
         attention = None
@@ -142,7 +138,7 @@ class TransformerDecoder(Decoder):
 
     def forward(self, prefix: Tensor, memory: Memory | None) -> DecoderOutput:
         x = self._embed(prefix)  # [B, T, H]
-        relations = self.positions.relations(prefix.shape[1], x)
+        relations = self.positions.relations(prefix.shape[1], x.device)
         attention = None
         for i, layer in self._numbered_layers():
             wanted = self.attention_wanted and i == self.alignment_layer
@@ -176,7 +172,7 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: TransformerDecoderConfig, memory: MemorySpec | None) -> None:
         super().__init__()
-        self.autoregressive = AUTOREGRESSIVE[config.autoregressive](config)
+        self.autoregressive = _autoregressive(config)
         self.autoregressive_residual = Residual(config)
         self.attention: Attention | None = None
         if memory is not None:
@@ -229,6 +225,12 @@ class DecoderLayer(nn.Module):
             x = residual.leave(x, self.context(context))
         residual = self.feed_forward_residual
         return residual.leave(x, self.feed_forward(residual.enter(x))), weights
+
+
+def _autoregressive(config: TransformerDecoderConfig) -> Autoregressive:
+    if config.autoregressive == "average":
+        return AverageAttention(config, config.average_feed_forward)
+    return SelfAttention(config) if config.autoregressive == "self_attention" else SSRU(config)
 
 
 def _build_attention(config: TransformerDecoderConfig, memory: MemorySpec) -> Attention:

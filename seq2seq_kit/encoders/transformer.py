@@ -8,6 +8,7 @@ from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, SourceSpec
 from seq2seq_kit.layers.dropout import Dropout, WordDropout
 from seq2seq_kit.layers.embedding import ScaledEmbedding
+from seq2seq_kit.layers.factors import FactorConfig, Factors
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
 from seq2seq_kit.layers.norms import Residual, final_norm
@@ -21,6 +22,8 @@ class TransformerEncoderConfig(TransformerConfig):
     """A Transformer encoder."""
 
     name: str = "transformer"
+    factors: dict[str, FactorConfig] = {}
+    """Further streams of ids, one id a token, by their names in the batch's ``extras``: for tasks that give them."""
 
 
 class TransformerEncoder(Encoder):
@@ -36,9 +39,12 @@ class TransformerEncoder(Encoder):
         super().__init__()
         self.config = config
         self.embedding: nn.Module
+        self.factors: Factors | None = None
         if source.vocab_size is not None:
             scale = config.size**0.5 if config.embedding_scale else 1.0
             self.embedding = ScaledEmbedding(source.vocab_size, config.size, source.pad_id, scale)
+            if config.factors:
+                self.factors = Factors(config.factors, config.size, scale)
         elif source.feature_size is not None:
             self.embedding = glorot_linear(source.feature_size, config.size)
         else:
@@ -53,18 +59,22 @@ class TransformerEncoder(Encoder):
     def forward(self, batch: Batch) -> Memory:
         mask = batch.source_mask  # [B, S]
         padding = ~mask.unsqueeze(-1)
-        x = self._embed(batch.source, padding)  # [B, S, H]
-        relations = self.positions.relations(mask.shape[1], x, mask)
+        x = self._embed(batch, padding)  # [B, S, H]
+        relations = self.positions.relations(mask.shape[1], x.device, mask)
         for layer in self.layers:
             if not drops_layer(self.config.layer_drop, self.training):
                 x = run_layer(layer, self.config.checkpoint_activations, x, relations)
         return Memory(self.norm(x).masked_fill(padding, 0), mask)
 
-    def _embed(self, source: Tensor, padding: Tensor) -> Tensor:
+    def _embed(self, batch: Batch, padding: Tensor) -> Tensor:
         """Tokens [B, S] or frames [B, S, F] -> [B, S, H]"""
+        source = batch.source
         if source.is_floating_point():
             source = source.masked_fill(padding, 0)
-        embedded = self.word_dropout(self.embedding(source))
+        embedded = self.embedding(source)
+        if self.factors is not None:
+            embedded = self.factors(embedded, batch.extras)
+        embedded = self.word_dropout(embedded)
         return self.dropout(self.positions.add(embedded))  # type: ignore[no-any-return]
 
 

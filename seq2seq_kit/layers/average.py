@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seq2seq_kit.interfaces import TensorDict
 from seq2seq_kit.layers.autoregressive import Autoregressive
@@ -16,12 +16,13 @@ from seq2seq_kit.layers.transformer_config import TransformerConfig
 class AverageAttention(Autoregressive):
     """g = FFN(mean of x up to here), then a gate: σ(i) ⊙ x + σ(f) ⊙ g with [i; f] = W [x; g] (equations 1, 2 and 5).
 
-    A step takes the same time wherever it is. ``rows``: ``sum`` [B, K, H], over the positions so far.
+    Without the feed-forward network g is the mean itself. A step takes the same time wherever it is. ``rows``: ``sum``
+    [B, K, H], over the positions so far.
     """
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, feed_forward: bool = True) -> None:
         super().__init__()
-        self.feed_forward = FeedForward(config)
+        self.feed_forward = FeedForward(config) if feed_forward else nn.Identity()
         self.gates = glorot_linear(2 * config.size, 2 * config.size)
 
     def first_rows(self, like: Tensor) -> TensorDict:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from seq2seq_kit.attention.functional import padding_bias
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.layers.relative import BucketBias, Rotation, alibi_bias, distances, rotation
 from seq2seq_kit.layers.transformer_config import TransformerConfig
@@ -73,14 +74,13 @@ class Positions(nn.Module):
         self._check_learned(embedded.shape[1] if position is None else int(position.max()) + 1)
         return embedded + self.embedding(place)  # type: ignore[no-any-return]
 
-    def relations(self, length: int, like: Tensor, real: Tensor | None = None) -> Relations:
+    def relations(self, length: int, device: torch.device, real: Tensor | None = None) -> Relations:
         """What all positions of ``length`` = T are to each other.
 
         Args:
-            like: gives dtype and device.
             real: [B, T], False where a key is padding; None: it never is, or is barred as what comes after.
         """
-        place = torch.arange(length, device=like.device)
+        place = torch.arange(length, device=device)
         distance = distances(place, place) if self.kind in ("shaw", "t5", "alibi") else None
         bias = self._bias(distance)  # [1, heads, T, T]
         if self.causal and distance is not None:
@@ -89,14 +89,9 @@ class Positions(nn.Module):
         if real is not None and (padding := padding_bias(real)) is not None:
             bias = padding if bias is None else bias + padding
         turn = rotation(place.unsqueeze(1), self.head_size) if self.kind == "rotary" else None  # [T, 1, D / 2]
-        return Relations(
-            None if bias is None else bias.to(like.dtype),
-            self.causal and bias is None,
-            turn,
-            distance if self.kind == "shaw" else None,
-        )
+        return Relations(bias, self.causal and bias is None, turn, distance if self.kind == "shaw" else None)
 
-    def relations_of_step(self, position: Tensor, past: int, like: Tensor) -> Relations:
+    def relations_of_step(self, position: Tensor, past: int) -> Relations:
         """What the newest position is to ``past`` earlier ones and itself.
 
         Args:
@@ -106,12 +101,9 @@ class Positions(nn.Module):
             return Relations(rotation=rotation(position[:, None, None], self.head_size))  # [B, 1, 1, D / 2]
         if self.kind not in ("shaw", "t5", "alibi"):
             return Relations()
-        place = torch.arange(past + 1, device=like.device)
+        place = torch.arange(past + 1, device=position.device)
         distance = distances(place[-1:], place)  # [1, past + 1]
-        bias = self._bias(distance)
-        return Relations(
-            None if bias is None else bias.to(like.dtype), distance=distance if self.kind == "shaw" else None
-        )
+        return Relations(self._bias(distance), distance=distance if self.kind == "shaw" else None)
 
     def _bias(self, distance: Tensor | None) -> Tensor | None:
         """[1, heads, Q, S] for ``distance`` [Q, S]."""
@@ -139,15 +131,3 @@ def sinusoids(place: Tensor, size: int) -> Tensor:
     frequencies = torch.exp(-step * torch.arange(half, device=place.device, dtype=torch.float32))
     angles = place.unsqueeze(-1) * frequencies  # [..., H / 2]
     return torch.cat([angles.sin(), angles.cos()], -1)[..., :size]
-
-
-def padding_bias(real: Tensor) -> Tensor | None:
-    """Minus infinity where a key is padding, [B, 1, 1, S]; None where none is.
-
-    A sentence without any real position keeps its padding, as the softmax of nothing is NaN. Only on a CPU is it worth
-    a look whether there is padding: elsewhere the answer would have to be waited for.
-    """
-    if real.is_cpu and not torch.compiler.is_compiling() and bool(real.all()):
-        return None
-    barred = ~real & real.any(1, keepdim=True)  # [B, S]
-    return torch.zeros_like(barred, dtype=torch.float32).masked_fill(barred, -math.inf)[:, None, None]

@@ -6,12 +6,13 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from seq2seq_kit.attention.functional import attend
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import TensorDict
 from seq2seq_kit.layers.autoregressive import Autoregressive
+from seq2seq_kit.layers.dropout import Dropout
 from seq2seq_kit.layers.linear import glorot_linear
 from seq2seq_kit.layers.positions import Relations
 from seq2seq_kit.layers.relative import DistanceEmbeddings, rotate
@@ -38,7 +39,7 @@ class SelfAttention(Autoregressive):
         self.head_size = config.size // self.heads
         self.query_key_value = glorot_linear(config.size, (self.heads + 2 * self.groups) * self.head_size)
         self.out = glorot_linear(config.size, config.size)
-        self.dropout = config.attention_dropout
+        self.dropout = Dropout(config.attention_dropout)
         shaw = config.positions == "shaw"
         self.distances = DistanceEmbeddings(self.head_size, config.max_distance or 16) if shaw else None
 
@@ -69,23 +70,15 @@ class SelfAttention(Autoregressive):
 
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, relations: Relations) -> Tensor:
         """Query [N, heads, Q, D], keys and values [N, groups, S, D] -> contexts [N, heads, Q, D]."""
-        dropout = self.dropout if self.training else 0.0
         if self.distances is None or relations.distance is None:
-            return F.scaled_dot_product_attention(
-                query,
-                keys,
-                values,
-                relations.bias,
-                dropout,
-                relations.causal,
-                enable_gqa=self.groups != self.heads,
-            )
+            return attend(query, keys, values, relations.bias, self.dropout, causal=relations.causal)
         if self.groups != self.heads:
             keys, values = (y.repeat_interleave(self.heads // self.groups, 1) for y in (keys, values))
         query = query / math.sqrt(self.head_size)
         scores = query @ keys.transpose(2, 3) + self.distances.scores(query, relations.distance)
-        weights = scores.softmax(-1) if relations.bias is None else (scores + relations.bias).softmax(-1)
-        weights = F.dropout(weights, dropout)
+        if relations.bias is not None:
+            scores = scores + relations.bias.to(scores.dtype)
+        weights = self.dropout(scores.softmax(-1))
         return weights @ values + self.distances.contexts(weights, relations.distance)
 
     def _finish(self, contexts: Tensor) -> Tensor:

@@ -87,7 +87,9 @@ def test_every_dropout_acts_in_training_alone(option: str) -> None:
 @torch.no_grad()
 def test_dropped_words_leave_their_positions() -> None:
     encoder = tiny_encoder(dropout=0.0, word_dropout=0.5).train()
-    embedded = encoder._embed(torch.full((40, 1), 4), torch.zeros(40, 1, 1, dtype=torch.bool))[:, 0]
+    embedded = encoder._embed(Batch(torch.full((40, 1), 4), torch.ones(40, 1).bool()), torch.zeros(40, 1, 1).bool())[
+        :, 0
+    ]
     word, place = encoder.embedding(torch.tensor(4)), torch.tensor([0.0] * 4 + [1.0] * 4)
     kept = (embedded - place).abs().sum(1) > 1e-3
     assert 5 < int(kept.sum()) < 35

@@ -10,10 +10,13 @@ import torch
 from tiny_models import TINY_TRANSFORMER
 from tiny_transformers import tiny_decoder, tiny_encoder
 
+from seq2seq_kit.attention.functional import padding_bias
 from seq2seq_kit.config import validate
 from seq2seq_kit.errors import ConfigError, UserError
-from seq2seq_kit.layers.positions import Positions, padding_bias, sinusoids
+from seq2seq_kit.layers.positions import Positions, sinusoids
 from seq2seq_kit.layers.transformer_config import TransformerConfig
+
+CPU = torch.device("cpu")
 
 
 def positions(kind: str, causal: bool = True, **options: Any) -> Positions:
@@ -42,11 +45,11 @@ def test_a_step_is_given_the_position_that_it_is_at(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["t5", "alibi"])
 def test_the_biases_of_a_step_are_the_last_row_of_those_of_all(kind: str) -> None:
-    places, like = positions(kind), torch.zeros(1)
+    places = positions(kind)
     if kind == "t5":
         torch.nn.init.normal_(places.buckets.bias.weight)
-    everywhere = places.relations(6, like).bias
-    step = places.relations_of_step(torch.tensor([5]), 5, like).bias
+    everywhere = places.relations(6, CPU).bias
+    step = places.relations_of_step(torch.tensor([5]), 5).bias
     assert everywhere is not None and step is not None
     torch.testing.assert_close(step, everywhere[:, :, 5:])
     assert bool(everywhere[0, 0].triu(1)[0, 1:].isneginf().all())
@@ -54,9 +57,9 @@ def test_the_biases_of_a_step_are_the_last_row_of_those_of_all(kind: str) -> Non
 
 def test_what_needs_no_bias_gets_none() -> None:
     for kind in ("sinusoidal", "learned", "rotary", "none"):
-        relations = positions(kind).relations(4, torch.zeros(1))
+        relations = positions(kind).relations(4, CPU)
         assert relations.bias is None and relations.causal
-        assert positions(kind, causal=False).relations(4, torch.zeros(1), torch.ones(2, 4).bool()).bias is None
+        assert positions(kind, causal=False).relations(4, CPU, torch.ones(2, 4).bool()).bias is None
 
 
 def test_padding_is_barred_but_in_a_sentence_of_nothing_else() -> None:
