@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         TargetSpec,
         Task,
         Tokenizer,
+        Transform,
     )
     from seq2seq_kit.registry import build, register
     from seq2seq_kit.training.callbacks import Callback
@@ -92,6 +93,7 @@ _LAZY = {
     "Task": "seq2seq_kit.interfaces",
     "TaskConfig": "seq2seq_kit.config",
     "Tokenizer": "seq2seq_kit.interfaces",
+    "Transform": "seq2seq_kit.interfaces",
     "UserError": "seq2seq_kit.errors",
     "WithBase": "seq2seq_kit.criteria.token_wise",
     "build": "seq2seq_kit.registry",

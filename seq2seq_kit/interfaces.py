@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -350,6 +351,11 @@ class Tokenizer(ABC):
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without BOS and EOS."""
 
+    def sampling(self, rate: float, generator: np.random.Generator) -> AbstractContextManager[None]:
+        """A context within which :meth:`encode` draws one of a text's segmentations; ``rate``, from 0 up to 1, says how
+        far it may be from the usual one. For tokenizers that have several."""
+        raise UserError(f"{type(self).__name__} has one segmentation of a text only")
+
     @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ``ids``; pad, BOS and EOS are dropped."""
@@ -463,6 +469,10 @@ class Task(ABC):
         """As :meth:`decode`, with source words in the place of unknown ones, as the attention of each hypothesis says;
         a word that ``dictionary`` has is replaced by its entry. For tasks that can."""
         raise UserError(f"{type(self).__name__} cannot replace unknown words")
+
+    def tokenizers(self) -> dict[str, Tokenizer]:
+        """The tokenizers by what they read: ``source``, ``target``; both may be one. For transforms of the data."""
+        return {}
 
     @abstractmethod
     def metrics(self) -> dict[str, Metric]:

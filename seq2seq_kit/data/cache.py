@@ -25,6 +25,8 @@ from seq2seq_kit.sealed import digest, read_json, write_json
 FORMAT = 1
 """The version of the layout."""
 
+_PART = 2**20
+
 
 @dataclass
 class Cached:
@@ -111,7 +113,7 @@ def _files(sources: Iterable[Source]) -> list[dict[str, Any]]:
         path = data_file(name)
         if path is not None:
             stat = path.stat()
-            files.append({"path": str(path), "size": stat.st_size, "time": stat.st_mtime_ns, "sha256": _content(path)})
+            files.append({"path": str(path), "size": stat.st_size, "time": stat.st_mtime_ns, "content": _content(path)})
     return files
 
 
@@ -121,9 +123,13 @@ def _is_same(file: dict[str, Any]) -> bool:
     if not path.exists():
         return False
     stat = path.stat()
-    return (stat.st_size, stat.st_mtime_ns) == (file["size"], file["time"]) or _content(path) == file["sha256"]
+    return (stat.st_size, stat.st_mtime_ns) == (file["size"], file["time"]) or _content(path) == file["content"]
 
 
 def _content(path: Path) -> str:
+    """The SHA-256 of a file of any size."""
+    sha256 = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while part := file.read(_PART):
+            sha256.update(part)
+    return sha256.hexdigest()

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
 
 from seq2seq_kit.data.cache import Cache, Cached
-from seq2seq_kit.data.config import DataConfig
+from seq2seq_kit.data.config import DataConfig, Source
 from seq2seq_kit.data.meter import Meter
 from seq2seq_kit.data.mixing import Mixture, shares
 from seq2seq_kit.data.report import Report, Row
@@ -41,7 +41,8 @@ def training_set(
     Raises:
         DataError: a file is missing, malformed, empty or changed, or no example of a corpus is left.
     """
-    readers = [task.read(source.paths, config.on_error) for source in config.train]  # missing files first
+    transforms = [build("transform", section, task) for section in config.transforms]  # mistakes first
+    readers = [task.read(source.paths, config.on_error) for source in config.train]
     folder = Path(config.cache) if config.cache is not None else folder
     found = None if prepare or folder is None else Cache(folder, config, task).find()
     if found is None:
@@ -51,7 +52,6 @@ def training_set(
         weights = [source.weight or 0.0 for source in config.train] if config.train[0].weight is not None else None
         mixture = Mixture(found.counts, shares(found.counts, weights, config.temperature or 1.0), seed)
     if found.texts is not None:
-        transforms = [build("transform", section, task) for section in config.transforms]
         noise = Noise(transforms, found.texts, task, seed, config.max_length)
     return TrainingSet(found.ids, found.digest, mixture, noise), found.report
 
@@ -63,7 +63,7 @@ def _made(
     sieve = _Sieve(config, task, seed)
     temporary = None if folder is None else folder / f"text.{os.getpid()}.tmp"
     try:
-        texts = _read(readers, sieve, temporary)
+        texts = _read(config, readers, sieve, temporary)
         if prepare:
             task.prepare(_Shown(texts, "learning tokenizers"))
         cache = None if folder is None else Cache(folder, config, task)
@@ -112,17 +112,20 @@ class _Sieve:
         return encoded
 
 
-def _read(readers: Iterable[Iterator[Example]], sieve: _Sieve, path: Path | None) -> list[TextStore]:
+def _read(
+    config: DataConfig, readers: Iterable[Iterator[Example]], sieve: _Sieve, path: Path | None
+) -> list[TextStore]:
     """The texts of each corpus that the filters leave."""
     with Writer(TEXT, path) as writer, Meter("reading") as meter:
-        ends = []
-        for reader in readers:
+        ends = [0]
+        for source, reader in zip(config.train, readers, strict=True):
             while chunk := list(islice(reader, ROWS)):
                 writer.write([kept for example in chunk if (kept := sieve.text(example)) is not None])
                 meter.advance(len(chunk))
+            if writer.count == ends[-1]:
+                raise DataError(_nothing_left(source, config, sieve.report))
             ends.append(writer.count)
-    starts = [0, *ends]
-    return [TextStore(writer.batches[start:end]) for start, end in zip(starts, ends, strict=False)]
+    return [TextStore(writer.batches[start:end]) for start, end in pairwise(ends)]
 
 
 class _Shown(Iterable[Example]):
@@ -160,7 +163,7 @@ def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: _Siev
                 count += len(kept)
                 meter.advance(len(chunk))
             if count == 0:
-                raise DataError(_nothing_left(str(source), len(config.train), sieve.report))
+                raise DataError(_nothing_left(source, config, sieve.report))
             counts.append(count)
     encoded = EncodedStore(ids.batches)
     digest = encoded.digest()
@@ -169,7 +172,7 @@ def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: _Siev
     return Cached(encoded, TextStore(kept_texts.batches) if kept_texts else None, counts, sieve.report, digest)
 
 
-def _nothing_left(source: str, corpora: int, report: Report) -> str:
+def _nothing_left(source: Source, config: DataConfig, report: Report) -> str:
     taken = ", ".join(f"{row.name} took {row.count:,}" for row in report.rows if row.count)
-    where = " (of all corpora)" if corpora > 1 else ""
+    where = " so far (of all corpora)" if len(config.train) > 1 else ""
     return f"{source}: none of the training examples is left; of {report.read:,} read{where}, {taken}"

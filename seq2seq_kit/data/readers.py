@@ -1,8 +1,9 @@
-"""Reads examples from TSV, JSONL and parallel text, plain or gzipped, one line at a time.
+"""Reads examples from TSV, JSONL and parallel text, plain or gzipped, one line at a time, and from tables.
 
 A TSV line is ``source TAB target``, split at the tab and nowhere else: there is no quoting and no escape, a quotation
 mark is text. A JSONL line is an object with a source and a target; ``references`` may hold a list of further correct
-targets, other fields are ignored. Two parallel files hold one sentence a line, line N of one beside line N of the
+targets. A Parquet file or a data set of the hub (see :mod:`seq2seq_kit.data.tables`) has the same fields; ``a.b`` names
+the field ``b`` of the field ``a``. Two parallel files hold one sentence a line, line N of one beside line N of the
 other. Where only targets are wanted (``targets_only``), a file that is neither TSV nor JSONL by its name holds one a
 line, and empty lines between them are passed over.
 
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from seq2seq_kit.data import phrasebook
+from seq2seq_kit.data.tables import HUB, is_table, rows
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.interfaces import Example
 
@@ -72,19 +74,21 @@ class Examples(Iterator[Example]):
     """The examples of one data file or of two parallel ones, read as they are asked for.
 
     Args:
-        paths: one path, or two: sources and targets. ``phrasebook:train`` names a part of the corpus in the package.
+        paths: one path, or two: sources and targets. ``phrasebook:train`` names a part of the corpus in the package,
+            ``hf:NAME`` a data set of the hub.
         on_error: ``"stop"`` raises at the first malformed line; ``"skip"`` leaves it out and counts it in ``report``,
             which is logged as a warning at the end.
-        source_field: the name of the source in JSONL.
-        target_field: the name of the target in JSONL.
-        reverse: the second column of TSV, or the second file, is the source. JSONL says by its fields which is which.
+        source_field: the name of the source in JSONL and tables.
+        target_field: the name of the target there.
+        extra_fields: further fields there, to be kept in ``extras``.
+        reverse: the second column of TSV, or the second file, is the source. Fields say by their names which is which.
         targets_only: there is one file, and the source of every example is empty.
 
-    Each example's ``id`` is its line number, counted from 1.
+    Each example's ``id`` is the number of its line or row, counted from 1.
 
     Raises:
         DataError: at once when a file is missing or is none; while reading, for a malformed line (file and line are
-            named), parallel files of different length, a damaged gzip file, or no example at all.
+            named), parallel files of different length, a damaged gzip or Parquet file, or no example at all.
     """
 
     def __init__(
@@ -94,30 +98,36 @@ class Examples(Iterator[Example]):
         *,
         source_field: str = "source",
         target_field: str = "target",
+        extra_fields: Sequence[str] = (),
         reverse: bool = False,
         targets_only: bool = False,
     ) -> None:
         self._on_error = on_error
         self._targets_only = targets_only
         self._reverse = reverse
-        self._source_field, self._target_field = source_field, target_field
+        self._source_field, self._target_field, self._extra_fields = source_field, target_field, extra_fields
         if targets_only and len(paths) != 1:
             raise DataError(f"give one file of texts, not {len(paths)}: there are no sources")
         if len(paths) not in (1, 2):
             raise DataError(f"give one data file, or two parallel ones (source, target), not {len(paths)}")
         self._paths = [_resolve(path) for path in paths]
+        self._format = _format(paths[0])
         self.report = ReadReport(" and ".join(map(str, self._paths)))
-        for path in self._paths:
-            if reverse and not targets_only and _format(path) == "jsonl":
+        for path in paths:
+            if reverse and not targets_only and _format(path) in ("jsonl", "table"):
                 raise DataError(
-                    f"{path}: 'reverse' swaps columns or files, and JSONL has fields: leave it out and give "
+                    f"{path}: 'reverse' swaps columns or files, and here are fields: leave it out and give "
                     f"source_field: {target_field} and target_field: {source_field}"
                 )
-            if len(paths) == 2 and (_format(path) == "jsonl" or _is_tsv(path)):
+            if len(paths) == 2 and _format(path) != "text":
                 raise DataError(
                     f"{path}: holds pairs, and two files are read as parallel text (sources, then targets), "
                     "one sentence a line: give a file of pairs alone"
                 )
+        self._table: Iterator[dict[str, Any]] | None = None
+        if self._format == "table":
+            names = [target_field, *extra_fields, "references", *([] if targets_only else [source_field])]
+            self._table = rows(paths[0], names)
         self._iterator = self._read()
 
     def __next__(self) -> Example:
@@ -127,11 +137,15 @@ class Examples(Iterator[Example]):
         """All examples, then the checks that can be made only at the end."""
         report, lines = self.report, 0
         with ExitStack() as stack:
-            streams = [_lines(stack.enter_context(_open(path)), path) for path in self._paths]
+            streams: list[Iterator[Any]] = (
+                [self._table]
+                if self._table is not None
+                else [_lines(stack.enter_context(_open(path)), path) for path in self._paths]
+            )
             for lines, row in enumerate(zip_longest(*streams), 1):
                 if None in row:
                     self._uneven(lines - 1, row, streams)
-                if self._plain and not row[0].strip():
+                if self._only_targets and not row[0].strip():
                     continue
                 try:
                     example = self._checked(self._example(lines, row))
@@ -147,16 +161,18 @@ class Examples(Iterator[Example]):
         if report.skipped:
             log.warning("%s", report)
 
-    def _example(self, number: int, row: tuple[bytes, ...]) -> Example:
+    def _example(self, number: int, row: tuple[Any, ...]) -> Example:
+        if self._format == "table":
+            return self._from_record(row[0], number)
         if len(row) == 2:
             texts = [_decode(raw, str(path)) for raw, path in zip(row, self._paths, strict=True)]
             return self._pair(texts, number)
         text = _decode(row[0])
         if not text.strip():
             raise MalformedLine("empty line", "is empty")
-        if self._plain:
+        if self._only_targets:
             return Example("", text, id=number)
-        if _format(self._paths[0]) == "jsonl":
+        if self._format == "jsonl":
             return self._from_json(text, number)
         columns = text.split("\t")
         if len(columns) != 2:
@@ -177,21 +193,22 @@ class Examples(Iterator[Example]):
             raise MalformedLine("invalid JSON", f"cannot be read as JSON ({error})") from None
         if not isinstance(record, dict):
             raise MalformedLine("not a JSON object", f"must be a JSON object, is a {type(record).__name__}")
-        references = record.get("references", [])
+        return self._from_record(record, number)
+
+    def _from_record(self, record: dict[str, Any], number: int) -> Example:
+        references = record.get("references") or []
         if not isinstance(references, list):
             raise MalformedLine("wrong type", f"its 'references' must be a list, is a {type(references).__name__}")
         references = [_text(reference, "references") for reference in references]
         target = _text(_value(record, self._target_field), self._target_field)
-        if self._targets_only:
-            return Example("", target, id=number)
-        source = _text(_value(record, self._source_field), self._source_field)
-        return Example(source, target, references, id=number)
+        source = "" if self._targets_only else _text(_value(record, self._source_field), self._source_field)
+        extras = {name: _value(record, name) for name in self._extra_fields}
+        return Example(source, target, [] if self._targets_only else references, id=number, extras=extras)
 
     @property
-    def _plain(self) -> bool:
+    def _only_targets(self) -> bool:
         """Is each line one target?"""
-        path = self._paths[0]
-        return self._targets_only and _format(path) == "text" and not _is_tsv(path)
+        return self._targets_only and self._format == "text"
 
     def _checked(self, example: Example) -> Example:
         """Refuse what nothing can be learnt from."""
@@ -202,7 +219,8 @@ class Examples(Iterator[Example]):
 
     def _malformed(self, error: MalformedLine, number: int) -> None:
         if self._on_error == "stop":
-            raise DataError(f"{self.report.name}, line {number}: {error.problem}")
+            unit = "row" if self._format == "table" else "line"
+            raise DataError(f"{self.report.name}, {unit} {number}: {error.problem}")
         self.report.skipped[error.kind] += 1
         if len(self.report.lines) < _SHOWN:
             self.report.lines.append(number)
@@ -224,7 +242,9 @@ def data_file(name: str) -> Path | None:
 
 
 def _resolve(name: str) -> Path:
-    """The file of that name, checked to be there."""
+    """The file of that name, checked to be there; a data set of the hub as it is."""
+    if name.startswith(HUB):
+        return Path(name)
     if name.startswith(PHRASEBOOK):
         try:
             return phrasebook.path(name.removeprefix(PHRASEBOOK))
@@ -238,12 +258,14 @@ def _resolve(name: str) -> Path:
     return path
 
 
-def _format(path: Path) -> Literal["jsonl", "text"]:
-    return "jsonl" if path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")) else "text"
-
-
-def _is_tsv(path: Path) -> bool:
-    return path.name.removesuffix(".gz").endswith(".tsv")
+def _format(name: str) -> Literal["jsonl", "tsv", "text", "table"]:
+    """By the name; ``phrasebook:train`` is TSV."""
+    if is_table(name):
+        return "table"
+    name = name.removesuffix(".gz")
+    if name.endswith((".jsonl", ".ndjson", ".json")):
+        return "jsonl"
+    return "tsv" if name.endswith(".tsv") or name.startswith(PHRASEBOOK) else "text"
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -284,6 +306,9 @@ def _decode(raw: bytes, file: str | None = None) -> str:
 
 
 def _value(record: dict[str, Any], name: str) -> Any:
+    if name not in record and isinstance(record.get(name.partition(".")[0]), dict):
+        outer, _, inner = name.partition(".")
+        return _value(record[outer], inner)
     if name not in record:
         there_is = ", ".join(map(repr, record)) or "none"
         raise MalformedLine(f"no field {name!r}", f"has no field {name!r} (there is: {there_is})")

@@ -102,6 +102,10 @@ class LanguageModel(TextTask):
             batch.target, batch.target_mask = padded(targets, self.target_tokenizer.pad_id)
         return batch
 
+    def tokenizers(self) -> dict[str, Tokenizer]:
+        """``target``."""
+        return {"target": self.target_tokenizer}
+
     def metrics(self) -> dict[str, Metric]:
         """None: a language model is measured by the perplexity of given text, not by what it writes."""
         return {}

@@ -40,6 +40,8 @@ class TranslationConfig(ComponentConfig):
     """The name of the source in JSONL data."""
     target_field: str = "target"
     """The name of the target in JSONL data."""
+    extra_fields: list[str] = []
+    """Further fields of JSONL, Parquet and hub data, kept beside the text in ``Example.extras``; for filters."""
     reverse: bool = False
     """Translate the other way: the second column of TSV data, or the second of two files, is the source."""
     metrics: list[component_field("metric")] = Field(  # type: ignore[valid-type]
@@ -84,7 +86,8 @@ class Translation(TextTask):
     def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Examples:
         """The pairs of a TSV or JSONL file, or of two parallel files; see :class:`Examples`."""
         c = self.config
-        return Examples(paths, on_error, source_field=c.source_field, target_field=c.target_field, reverse=c.reverse)
+        fields = {"source_field": c.source_field, "target_field": c.target_field, "extra_fields": c.extra_fields}
+        return Examples(paths, on_error, reverse=c.reverse, **fields)
 
     def prepare(self, examples: Iterable[Example]) -> None:
         """Learn the tokenizers: each from its side, or a shared one from both."""
@@ -147,6 +150,10 @@ class Translation(TextTask):
             words = target.words(self.without_eos(hypothesis))
             texts.append(target.join(replace_unknown(words, unknown, given, hypothesis.attention, dictionary)))
         return self.output(example, hypotheses, texts)
+
+    def tokenizers(self) -> dict[str, Tokenizer]:
+        """``source`` and ``target``."""
+        return {"source": self.source_tokenizer, "target": self.target_tokenizer}
 
     def metrics(self) -> dict[str, Metric]:
         """The configured metrics by name."""

@@ -8,6 +8,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -248,3 +250,53 @@ def test_targets_alone_are_lines_columns_or_fields(tmp_path: Path) -> None:
         targets("a.txt", "\n\n")
     with pytest.raises(DataError, match="give one file of texts, not 2"):
         Examples(["a", "b"], targets_only=True)
+
+
+def test_parquet_and_fields_within_fields(tmp_path: Path) -> None:
+    rows = [{"text": {"en": source, "fr": target}, "lang": "fr", "n": i} for i, (source, target) in enumerate(PAIRS)]
+    path = str(tmp_path / "a.parquet")
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    read = list(Examples([path], source_field="text.en", target_field="text.fr", extra_fields=["lang"]))
+    assert [(e.source, e.target, e.id) for e in read] == [(s, t, i) for i, (s, t) in enumerate(PAIRS, 1)]
+    assert all(e.extras == {"lang": "fr"} for e in read)
+
+
+def test_a_damaged_or_unfit_parquet_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist([{"source": "a", "traget": "b"}]), path)
+    with pytest.raises(DataError, match=r"a\.parquet, row 1: has no field 'target' \(there is: 'source', 'traget'\)"):
+        list(Examples([str(path)]))
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"a\.parquet: cannot be read as Parquet"):
+        list(Examples([str(path)]))
+    with pytest.raises(DataError, match="'reverse' swaps columns"):
+        Examples([str(path)], reverse=True)
+    with pytest.raises(DataError, match=r"missing\.parquet: there is no such file"):
+        Examples([str(tmp_path / "missing.parquet")])
+
+
+def test_a_data_set_folder_and_its_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write(folder / "train.jsonl", jsonl(PAIRS))
+    write(folder / "validation.jsonl", jsonl(PAIRS[:1]))
+    assert pairs(Examples([f"hf:{folder}"])) == PAIRS
+    assert pairs(Examples([f"hf:{folder}:train[1:]"])) == PAIRS[1:]
+    assert pairs(Examples([f"hf:{folder}:validation"])) == PAIRS[:1]
+    for name in (f"hf:{folder}:nosplit", f"hf:{tmp_path}/nowhere"):
+        with pytest.raises(DataError, match=f"{name}: cannot be loaded: "):
+            Examples([name])
+    with pytest.raises(DataError, match="write hf:NAME"):
+        Examples(["hf:"])
+
+
+def test_further_fields_of_json_lines_are_kept_if_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"source": "a", "target": "b", "lang": "fr", "year": 2019}\n')
+    [example] = Examples([path], extra_fields=["lang"])
+    assert example.extras == {"lang": "fr"}
+    with pytest.raises(DataError, match="line 1: has no field 'score'"):
+        list(Examples([path], extra_fields=["score"]))
