@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import TARGET, lengths_mask, member, tiny_batch
+from tiny_models import TARGET, lengths_mask, member, tiny_batch, tiny_model
 from torch import Tensor, nn
 
 from seq2seq_kit.criteria import forced
@@ -91,6 +91,8 @@ def cases() -> list[Any]:
     inner = member("gru", "gru", "bahdanau").train()
     assert inner.encoder is not None
     reader = Model(inner.encoder, ReadsMemory(inner.decoder, inner.encoder.memory_spec.size), TARGET)
+    transformer = tiny_model({"name": "transformer", "dropout": 0.0}, {"name": "transformer", "dropout": 0.0}).train()
+    language_model = Model(None, member("gru", "gru", "none").decoder, TARGET).train()
     return [
         pytest.param(Case(model, smoothed(0.0)), id="cross-entropy"),
         pytest.param(Case(model, smoothed(0.1)), id="smoothed"),
@@ -98,6 +100,8 @@ def cases() -> list[Any]:
         pytest.param(Case(model, Temperature()), id="criterion with a parameter"),
         pytest.param(Case(model, Sharpened(CrossEntropyConfig(), TARGET)), id="subclass of a criterion"),
         pytest.param(Case(reader, smoothed(0.1)), id="output that reads the memory"),
+        pytest.param(Case(transformer, smoothed(0.1)), id="transformer"),
+        pytest.param(Case(language_model, smoothed(0.1)), id="language model"),
     ]
 
 

@@ -96,6 +96,29 @@ def test_a_run_lowers_its_loss_and_resumes_exactly(
         assert any(key.startswith("optimizer.criterion.scale") for key in saved)
 
 
+def test_scheduled_sampling_trains_a_transformer_in_two_passes(
+    tiny_values: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    values = tiny_values(
+        max_steps=60, learning_rate=0.01, teacher_forcing={"name": "inverse_sigmoid", "k": 10}, validate_every=1000
+    )
+    sizes = {"name": "transformer", "size": 16, "layers": 1, "heads": 2, "feed_forward_size": 32}
+    config = make_config({**values, "model": {"encoder": sizes, "decoder": sizes}}, [], "test")
+    passes: list[int] = []
+
+    class Count(Losses):
+        def on_start(self, trainer: Trainer) -> None:
+            trainer.model.decoder.register_forward_hook(lambda *_: passes.append(trainer.state.step))
+
+        def on_step(self, trainer: Trainer, step: Step) -> None:
+            super().on_step(trainer, step)
+            assert passes.count(step.step - 1) == 2
+
+    losses = Count()
+    train(config, tmp_path / "run", callbacks=[losses])
+    assert sum(losses.values[-5:]) < 0.7 * sum(losses.values[:5])
+
+
 def test_a_probability_of_feeding_the_reference_is_one(tiny_run: Path) -> None:
     from seq2seq_kit.checkpoint import load_run
 
