@@ -103,6 +103,11 @@ class TrainingConfig(Config):
     """Of how many of the last validations to keep the weights too, as ``weights-<step>.safetensors``."""
     patience: int | None = Field(default=None, ge=1)
     """Stop after this many validations without a better one."""
+    samples: int = Field(default=3, ge=0)
+    """Of how many decoded dev examples to show source, reference and output at a validation, and to keep them in
+    ``samples.jsonl``."""
+    attention_pictures: bool = False
+    """Draw the attention of the first of them at each validation, into the run folder's ``attention/``."""
     tensorboard: bool = False
     """Also write TensorBoard event files into the run folder."""
     ema_decay: float | None = Field(default=None, gt=0, lt=1)

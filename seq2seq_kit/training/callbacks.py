@@ -29,10 +29,11 @@ class Step:
 class Callback:
     """Watches a run: override what you need. Built as ``cls(config)``.
 
-    A callback reads ``trainer.config``, ``trainer.run`` (the folder), ``trainer.model``, ``trainer.task``,
-    ``trainer.state`` and ``trainer.metric`` (the name of what is best); it may call ``trainer.stop(reason)``, and must
-    leave parameters and random generators alone, or a resumed run is no longer the same. An exception from a callback
-    ends the training with that exception.
+    A callback reads its trainer's ``config``, ``run`` (the folder), ``task``, ``state``, ``metric`` (the name of what
+    is best), ``model``, ``evaluated`` (the model as it is validated and saved) and, after a validation, ``decoded`` (an
+    ``Evaluation``: examples, outputs, metrics). It may call ``trainer.stop(reason)``, and must leave parameters and
+    random generators alone, or a resumed run is no longer the same. An exception from a callback ends the training with
+    that exception.
     """
 
     def on_start(self, trainer: Trainer) -> None:

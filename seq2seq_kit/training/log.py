@@ -15,6 +15,7 @@ and ``seconds`` (training time so far, over all resumes). Losses are means over 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,18 +29,32 @@ if TYPE_CHECKING:
 METRICS = "metrics.jsonl"
 
 
+class JsonLines:
+    """A file of one JSON object a line, to which a run appends. Each has ``kind`` and ``step``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def keep_until(self, last: Mapping[str, int]) -> None:
+        """Drop what came after the step that ``last`` gives for each kind, as a resumed run writes it again."""
+        kept = [record for record in read_metrics(self.path) if record["step"] <= last.get(record["kind"], -1)]
+        write_atomically(self.path, "".join(map(_line, kept)).encode())
+
+    def append(self, record: Record) -> None:
+        """Write one more line."""
+        with explain_write_errors(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(_line(record))
+
+
 class MetricsLog(Callback):
     """Appends every record to ``metrics.jsonl``; a resumed run first drops what came after its checkpoint."""
 
     def on_start(self, trainer: Trainer) -> None:
-        path = trainer.run / METRICS
-        last = {"train": trainer.state.step, "validation": trainer.state.validated_step}
-        kept = [record for record in read_metrics(path) if record["step"] <= last.get(record["kind"], -1)]
-        write_atomically(path, "".join(map(_line, kept)).encode())
+        self._file = JsonLines(trainer.run / METRICS)
+        self._file.keep_until({"train": trainer.state.step, "validation": trainer.state.validated_step})
 
     def on_log(self, trainer: Trainer, record: Record) -> None:
-        with explain_write_errors(trainer.run / METRICS), (trainer.run / METRICS).open("a", encoding="utf-8") as file:
-            file.write(_line(record))
+        self._file.append(record)
 
     on_validation = on_log
 

@@ -24,6 +24,7 @@ from seq2seq_kit.checkpoint import (
 from seq2seq_kit.console import stderr
 from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.errors import ConfigError, DataError, UserError
+from seq2seq_kit.evaluation.evaluate import Evaluation
 from seq2seq_kit.interfaces import Batch, Criterion, Task
 from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.registry import build
@@ -42,6 +43,7 @@ from seq2seq_kit.training.optimizers import make_optimizer
 from seq2seq_kit.training.processes import Processes, start_processes
 from seq2seq_kit.training.progress import progress_callback
 from seq2seq_kit.training.run_folder import DATA, check_empty, removed_on_failure, sole_writer
+from seq2seq_kit.training.samples import Samples
 from seq2seq_kit.training.seeding import seed_generators
 from seq2seq_kit.training.shadow import shadow_of
 from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
@@ -205,6 +207,11 @@ class Trainer:
     def metric(self) -> str:
         """The name of the number that makes a checkpoint the best."""
         return self._validator.metric
+
+    @property
+    def decoded(self) -> Evaluation | None:
+        """What the last validation decoded: examples, outputs, metrics; None: nothing."""
+        return self._validator.decoded
 
     @property
     def evaluated(self) -> Model:
@@ -468,4 +475,7 @@ def _own_callbacks(config: TrainingConfig) -> list[Callback]:
     own: list[Callback] = [MetricsLog(), Curves()]
     if config.tensorboard:
         own.append(TensorBoard())
-    return [*own, progress_callback(stderr()), *(build("callback", section) for section in config.callbacks)]
+    own.append(progress_callback(stderr()))
+    if config.samples or config.attention_pictures:
+        own.append(Samples(config.samples, config.attention_pictures, stderr()))
+    return [*own, *(build("callback", section) for section in config.callbacks)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from seq2seq_kit.data.references import with_references
 from seq2seq_kit.errors import ConfigError
-from seq2seq_kit.evaluation.evaluate import evaluate
+from seq2seq_kit.evaluation.evaluate import Evaluation, evaluate
 from seq2seq_kit.interfaces import Criterion, Example, Task
 from seq2seq_kit.model import Model
 from seq2seq_kit.registry import build
@@ -25,6 +26,7 @@ class Validator:
     Attributes:
         metric: the name of the number that makes a checkpoint the best.
         higher_is_better: which way it is better.
+        decoded: what the last validation decoded; None: nothing.
 
     Raises:
         ConfigError: ``training.validation_metric`` is not among the numbers there are.
@@ -39,6 +41,7 @@ class Validator:
         references = with_references(corpus.dev_examples, by_source=task.group_references)
         self._sample = spread(references, config.training.validation_examples if task.metrics() else 0)
         self._device = device
+        self.decoded: Evaluation | None = None
 
     def best_first(self, validations: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
         """(step, value of the metric) of validations in the order of their worth; of equals the earlier first."""
@@ -88,10 +91,12 @@ class Validator:
         if not self._sample:
             return {}
         options, device = self._config.search, self._device
+        if self._config.training.attention_pictures:
+            options = replace(options, attention=True)
         processors = [build("processor", section, self._task.target_spec) for section in self._config.processors]
         how: dict[str, Any] = {"processors": processors, "progress": lambda _: tick()}
-        result = evaluate(model, self._task, self._sample, options, device=device, **how)
-        return result.metrics
+        self.decoded = evaluate(model, self._task, self._sample, options, device=device, **how)
+        return self.decoded.metrics
 
 
 def spread(examples: Sequence[Example], count: int | None) -> list[Example]:
