@@ -22,6 +22,7 @@ from seq2seq_kit.model import Model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig
 from seq2seq_kit.training.parameter_names import matching
+from seq2seq_kit.training.processes import is_first_process
 
 log = logging.getLogger(__name__)
 
@@ -97,4 +98,5 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
         raise ConfigError(f"training.freeze: {', '.join(patterns)} leaves nothing to be learned")
     numbers = sum(p.numel() for p in set(frozen.values()))
     line = f"training.freeze: {len(frozen)} parameters with {numbers:,} numbers are frozen, {learned:,} are learned"
-    stderr().print(line, highlight=False, soft_wrap=True)
+    if is_first_process():
+        stderr().print(line, highlight=False, soft_wrap=True)

@@ -20,6 +20,7 @@ from seq2seq_kit.interfaces import TensorDict
 from seq2seq_kit.run_config import LoraConfig
 from seq2seq_kit.sealed import write_tensors
 from seq2seq_kit.training.parameter_names import matching
+from seq2seq_kit.training.processes import is_first_process
 
 ADAPTERS = "adapters.safetensors"
 
@@ -74,7 +75,8 @@ class Adapters:
 
         learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
         line = f"training.lora: {len(self._parts)} weights have adapters, with {learned:,} numbers to be learned"
-        stderr().print(line, highlight=False, soft_wrap=True)
+        if is_first_process():
+            stderr().print(line, highlight=False, soft_wrap=True)
 
     def before_forward(self) -> None:
         """Draw what dropout leaves out of the next forward pass in training."""
