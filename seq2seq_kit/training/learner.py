@@ -26,4 +26,4 @@ class Learner(nn.Module):
         if batch is None:
             learned = [p.sum() for p in self.parameters() if p.requires_grad]
             return torch.stack(learned).sum() * 0
-        return objective(self.model, self.criterion, batch, forcing)[0]
+        return objective(self.model, self.criterion, batch, forcing).loss

@@ -73,8 +73,8 @@ class Validator:
         tokens = 0
         for indices in token_batches(self._dev, self._config.training.batch_tokens, seed=0).batches(0):
             batch = self._task.collate([self._dev[i] for i in indices]).to(self._device)
-            total, output = objective(model, criterion, batch)
-            loss += float(total)
+            output = objective(model, criterion, batch)
+            loss += float(output.loss)
             nll += float(output.nll)
             correct += float(output.correct)
             tokens += output.tokens
