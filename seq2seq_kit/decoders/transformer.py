@@ -41,7 +41,7 @@ from seq2seq_kit.layers.transformer_config import TransformerConfig
 from seq2seq_kit.registry import build
 
 
-def _multihead(values: dict[str, Any]) -> dict[str, Any]:
+def multihead_like_self_attention(values: dict[str, Any]) -> dict[str, Any]:
     heads, dropout = values.get("heads", 4), values.get("attention_dropout", 0.0)
     return {"name": "multihead", "heads": heads, "dropout": dropout}
 
@@ -50,7 +50,7 @@ class TransformerDecoderConfig(TransformerConfig):
     """A Transformer decoder."""
 
     name: str = "transformer"
-    attention: component_field("attention") = Field(default_factory=_multihead)  # type: ignore[valid-type]
+    attention: component_field("attention") = Field(default_factory=multihead_like_self_attention)  # type: ignore[valid-type]
     """How each layer looks up the source: any attention that is not recurrent. Default: ``multihead`` with the
     decoder's ``heads`` and ``attention_dropout``. Without an encoder it is not used."""
     autoregressive: Literal["self_attention", "average", "ssru"] = "self_attention"
