@@ -114,8 +114,8 @@ std::vector<int64_t> Beam::settled() const {
   return shared;
 }
 
-double Beam::score_so_far(int64_t slot) const {
-  return score(slots_[slot].sum, length_) + coverage_.penalty_so_far(slot);
+double Beam::score_so_far(int64_t slot, int64_t length) const {
+  return score(slots_[slot].sum, length) + coverage_.penalty_so_far(slot);
 }
 
 std::vector<Hypothesis> Beam::best_so_far() const {

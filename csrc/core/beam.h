@@ -68,7 +68,7 @@ class Beam {
   std::vector<int64_t> settled() const;
 
   /// As `hypotheses`, and where these are fewer than `n_best`, the best live ones, marked as cut short.
-  std::vector<Hypothesis> best_so_far() const;
+  virtual std::vector<Hypothesis> best_so_far() const;
 
   /// The live slots, and what the next step is fed.
   struct Slot {
@@ -117,7 +117,10 @@ class Beam {
   virtual bool is_over(int64_t /*slot*/) const { return false; }
 
   /// The score of a live hypothesis as it is, coverage included.
-  double score_so_far(int64_t slot) const;
+  double score_so_far(int64_t slot) const { return score_so_far(slot, length_); }
+
+  /// The same where `length` of its tokens are scored.
+  double score_so_far(int64_t slot, int64_t length) const;
 
   /// The score by which a live or finished hypothesis is ranked, at `length` tokens, but for coverage.
   virtual double score(float sum, int64_t length) const;

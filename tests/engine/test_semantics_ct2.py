@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -82,6 +83,28 @@ def test_alternatives_equal_reference(data: st.DataObject) -> None:
     batch, _, vocab = step.table.shape
     options = replace(data.draw(options_of(vocab)), alternatives=True, prefix_bias=0.0)
     assert_equal(step, options, [data.draw(inputs_of(options, vocab)) for _ in range(batch)])
+
+
+def test_the_deadline_cuts_alternatives_short() -> None:
+    """A score is the log-probability of the first token plus the score of the rest, also of what has not ended."""
+    table = torch.randn(5, 1, 9, generator=torch.Generator().manual_seed(4)).log_softmax(-1)
+
+    def step(tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
+        if position[0] == 3:
+            time.sleep(0.7)
+        return StepOutput(table[position[0]].expand(*tokens.shape, -1), "log_probs")
+
+    options = SearchOptions(
+        semantics="ct2", beam_size=3, n_best=3, max_length=5, eos_ids=(), alternatives=True, max_seconds=0.6
+    )
+    cut = search(step, options=options, batch_size=1)[0]
+    first = table[0, 0].topk(3)
+    assert [hypothesis.tokens[0] for hypothesis in cut] == first.indices.tolist()
+    rest = table[1:4, 0].max(-1).values.sum()
+    for hypothesis, log_prob in zip(cut, first.values, strict=True):
+        assert hypothesis.finish == "deadline"
+        assert hypothesis.log_prob == pytest.approx(sum(hypothesis.token_log_probs))
+        assert hypothesis.score == pytest.approx((log_prob + rest / 3).item(), abs=1e-5)
 
 
 @settings(max_examples=60, deadline=None)

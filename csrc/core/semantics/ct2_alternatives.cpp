@@ -92,15 +92,26 @@ void Ct2Alternatives::go_on(std::span<const Candidate> candidates) {
   running_ = std::move(running);
 }
 
-std::vector<Hypothesis> Ct2Alternatives::hypotheses() const {
-  std::vector<Hypothesis> found;
-  for (const Alternative& alternative : alternatives_) {
-    const auto& finished = alternative.finished;
+std::vector<Hypothesis> Ct2Alternatives::best_so_far() const {
+  if (length() <= prompt_) return RankedBeam::best_so_far();
+  std::vector<Alternative> alternatives = alternatives_;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    const auto slot = static_cast<int64_t>(i), scored = length() - prompt_ - 1;
+    const double rest = scored == 0 ? 0 : score_so_far(slot, scored);
+    Alternative& alternative = alternatives[running_[i]];
+    alternative.finished = {alternative.log_prob + rest, slots()[i].sum, slots()[i].node, Finish::deadline};
+  }
+  return write_out_all(alternatives);
+}
+
+std::vector<Hypothesis> Ct2Alternatives::write_out_all(const std::vector<Alternative>& alternatives) const {
+  std::vector<Hypothesis> all;
+  for (const auto& [log_prob, finished] : alternatives) {
     if (!finished) continue;
-    Hypothesis& hypothesis = found.emplace_back(write_out(finished->node, 0, finished->score, finished->finish));
+    Hypothesis& hypothesis = all.emplace_back(write_out(finished->node, 0, finished->score, finished->finish));
     for (const float each : hypothesis.token_log_probs) hypothesis.log_prob += each;
   }
-  return found;
+  return all;
 }
 
 }  // namespace seq2seq_kit

@@ -25,7 +25,8 @@ class Ct2Alternatives : public RankedBeam {
   Allowed allowed() const override;
   bool done() const override { return slots().empty() || length() == limit(); }
   HypothesisView processors_view(int64_t slot) const override;
-  std::vector<Hypothesis> hypotheses() const override;
+  std::vector<Hypothesis> hypotheses() const override { return write_out_all(alternatives_); }
+  std::vector<Hypothesis> best_so_far() const override;
 
  private:
   struct Alternative {
@@ -36,6 +37,9 @@ class Ct2Alternatives : public RankedBeam {
   void give(int64_t first_row);
   void open(std::span<const Candidate> candidates);
   void go_on(std::span<const Candidate> candidates);
+
+  /// Those that have ended, in order.
+  std::vector<Hypothesis> write_out_all(const std::vector<Alternative>& alternatives) const;
 
   int64_t prompt_;  // tokens of the prefix, which are given
   SentenceInput unprompted_;

@@ -25,9 +25,7 @@ inline std::optional<std::vector<seq2seq_kit::Hypothesis>> checked_search(const 
     CHECK(hypothesis.token_log_probs.size() == length && hypothesis.rows.size() == length);
     float sum = 0;
     for (const float log_prob : hypothesis.token_log_probs) sum += log_prob;
-    // CTranslate2 scores what comes after an alternative's first token by itself.
-    const bool parts = options.alternatives && options.semantics == Semantics::ct2;
-    CHECK(sum == hypothesis.log_prob || (parts && hypothesis.finish == Finish::deadline));
+    CHECK(sum == hypothesis.log_prob);
     CHECK(!std::isnan(hypothesis.score));
     CHECK(std::all_of(hypothesis.tokens.begin(), hypothesis.tokens.end(), in_vocabulary));
     for (const int64_t row : hypothesis.rows) CHECK(row >= 0 && row < options.beam_size);
