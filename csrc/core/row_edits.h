@@ -1,6 +1,7 @@
 // Changes to one row of scores of which most stays as it is. Torch-free.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -19,18 +20,20 @@ class RowEdits {
     for (const int64_t token : tokens_) places_[token] = 0;
     tokens_.clear();
     values_.clear();
-    closed_ = masked_ = false;
+    masks_.clear();
+    closed_ = false;
     shift_ = 0;
     if (static_cast<int64_t>(places_.size()) < vocab) places_.resize(vocab, 0);
   }
 
-  bool empty() const { return tokens_.empty() && !closed_ && !masked_; }
+  bool empty() const { return tokens_.empty() && !closed_ && masks_.empty(); }
   bool closed() const { return closed_; }
-  bool masked() const { return masked_; }
+  bool masked() const { return !masks_.empty(); }
 
   /// Whether a token that is not edited keeps its score, shifted.
   bool open(int64_t token) const {
-    return !closed_ && (!masked_ || (token < static_cast<int64_t>(mask_.size()) && mask_[token] != 0));
+    const auto allows = [token](const Mask& mask) { return mask.allows(token); };
+    return !closed_ && std::all_of(masks_.begin(), masks_.end(), allows);
   }
 
   /// What is added to the scores of tokens that are not edited.
@@ -63,14 +66,12 @@ class RowEdits {
     for (float& value : values_) value += by;
   }
 
-  /// Makes every token impossible that `allowed` [up to V] does not mark, until it is set again; at most once a row,
-  /// which `allowed` must outlive.
-  void mask(std::span<const uint8_t> allowed) {
-    mask_ = allowed;
-    masked_ = true;
+  /// Makes tokens impossible that `allowed` [up to V] does not mark, until they are set again; what is beyond it is
+  /// allowed if `beyond`. The row must not outlive it.
+  void mask(std::span<const uint8_t> allowed, bool beyond) {
+    const Mask& mask = masks_.emplace_back(Mask{allowed, beyond});
     for (size_t i = 0; i < tokens_.size(); ++i) {
-      const bool marked = tokens_[i] < static_cast<int64_t>(allowed.size()) && allowed[tokens_[i]] != 0;
-      if (!marked) values_[i] = kImpossible;
+      if (!mask.allows(tokens_[i])) values_[i] = kImpossible;
     }
   }
 
@@ -83,11 +84,20 @@ class RowEdits {
   }
 
  private:
+  struct Mask {
+    std::span<const uint8_t> allowed;
+    bool beyond;
+
+    bool allows(int64_t token) const {
+      return token < static_cast<int64_t>(allowed.size()) ? allowed[token] != 0 : beyond;
+    }
+  };
+
   std::vector<int32_t> places_;  // [V]: 1 + the token's place in tokens_, or 0
   std::vector<int64_t> tokens_;
   std::vector<float> values_;
-  std::span<const uint8_t> mask_;
-  bool closed_ = false, masked_ = false;
+  std::vector<Mask> masks_;
+  bool closed_ = false;
   float shift_ = 0;
 };
 

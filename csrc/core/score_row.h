@@ -53,8 +53,12 @@ class ScoreRow {
     for (size_t i = 0; i < tokens.size(); ++i) set(tokens[i], scores[i]);
   }
 
-  /// The same for many tokens: those that `allowed` [up to V] marks, at no cost for each. At most once a row.
-  void only_marked(std::span<const uint8_t> allowed) { edits_->mask(allowed); }
+  /// The same for many tokens: those that `allowed` [up to V] marks, at no cost for each. It must outlive the row.
+  void only_marked(std::span<const uint8_t> allowed) { edits_->mask(allowed, false); }
+
+  /// Bans many tokens: those that `allowed` [up to V] has and does not mark, at no cost for each. It must outlive the
+  /// row.
+  void bar_unmarked(std::span<const uint8_t> allowed) { edits_->mask(allowed, true); }
 
   /// All tokens but this one become impossible; it gets `score`.
   void force(int64_t token, float score) {

@@ -77,27 +77,35 @@ void SentenceScores::offer_row(int64_t slot, int64_t wanted) {
   const RowNorm norm = rows_[slot].norm;
   const RowEdits& edits = edits_[slot];
   const bool edited = !edits.empty();
+  float lowest = least(wanted);
   const auto offer_token = [&](int64_t token, float log_prob) {
     const float total = sum + log_prob;
-    if (total >= least(wanted) && total != kImpossible) {
-      offer({total, log_prob, static_cast<int32_t>(slot), token}, wanted);
-    }
+    if (total < lowest || total == kImpossible) return;
+    offer({total, log_prob, static_cast<int32_t>(slot), token}, wanted);
+    lowest = least(wanted);
   };
   if (!edits.closed() && !rows_[slot].dead) {
     const float* row = raw_row(slot);
     const float* maxima = block_maxima(slot);
     const float shift = edits.shift();
-    for (int64_t block = 0; block < kernels::block_count(raw_.vocab); ++block) {
-      // Sums grow with scores, so a block's maximum bounds its block. Tokens come in ascending order: one that only
-      // equals the least candidate ranks below it.
-      if (!(sum + (norm(maxima[block]) + shift) > least(wanted))) continue;
+    const int64_t blocks = kernels::block_count(raw_.vocab);
+    const auto offer_block = [&](int64_t block) {
+      // Sums grow with scores, so a block's maximum bounds its block.
+      const float most = sum + (norm(maxima[block]) + shift);
+      if (most < lowest || most == kImpossible) return;
       const int64_t end = std::min((block + 1) * kernels::kBlock, raw_.vocab);
       for (int64_t token = block * kernels::kBlock; token < end; ++token) {
-        if (edited && (edits.find(token) || !edits.open(token))) continue;
         const float log_prob = norm(row[token]) + shift;
-        const float total = sum + log_prob;
-        if (total > least(wanted)) offer({total, log_prob, static_cast<int32_t>(slot), token}, wanted);
+        if (sum + log_prob < lowest) continue;
+        if (edited && (edits.find(token) || !edits.open(token))) continue;
+        offer_token(token, log_prob);
       }
+    };
+    // What the block of the greatest score offers makes it unnecessary to look at most others.
+    const int64_t first = std::max_element(maxima, maxima + blocks) - maxima;
+    offer_block(first);
+    for (int64_t block = 0; block < blocks; ++block) {
+      if (block != first) offer_block(block);
     }
   }
   for (size_t i = 0; i < edits.tokens().size(); ++i) offer_token(edits.tokens()[i], edits.values()[i]);

@@ -46,14 +46,17 @@ def test_engine_equals_reference(data: st.DataObject) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_automata_with_many_arcs(data: st.DataObject) -> None:
-    """What may follow is then marked, not listed."""
+def test_many_arcs_and_many_barred_tokens(data: st.DataObject) -> None:
+    """What may follow, and what may not, is then marked, not listed."""
     vocab = 300
     draws = random.Random(data.draw(st.integers(0, 2**32)))
     step = TableStep(torch.randn(2, 7, vocab, generator=torch.Generator().manual_seed(draws.randrange(2**32))).round())
     arcs = [{token: draws.randrange(3) for token in draws.sample(range(2 * vocab), size)} for size in (300, 5, 200)]
     automaton = Automaton(arcs, frozenset(draws.sample(range(3), 2)))
     options = data.draw(blocking_options(data.draw(search_options(vocab)), vocab))
+    barred = {name: tuple(draws.sample(range(vocab), 150)) for name in ("suppress", "suppress_at_start", "bad_words")}
+    barred["bad_words"] = tuple((token,) for token in barred["bad_words"])
+    options = replace(options, **{name: tokens for name, tokens in barred.items() if draws.random() < 0.4})
     sentences = [SentenceInput(4, (1, 2, 3, 4), automaton=automaton), SentenceInput(2, (5, 6))]
     found = search(step, step.state(), options, sentences=sentences)
     assert found == [reference_search(step.scores(b), options, sentences[b], kind=step.kind) for b in range(2)]

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/processors/marks.h"
 #include "core/processors/processor.h"
 
 namespace seq2seq_kit {
@@ -16,8 +17,8 @@ class FollowAutomaton : public Processor {
     for (const SentenceInput& sentence : sentences) {
       if (!sentence.automaton) continue;
       for (const auto& arcs : sentence.automaton->arcs) {
-        const bool in_range = !arcs.empty() && arcs.begin()->first >= 0 && arcs.rbegin()->first < kMostTokens;
-        if (arcs.size() >= kMany && in_range) marks_.try_emplace(&arcs);
+        if (arcs.empty() || !worth_marking(arcs.size(), arcs.begin()->first, arcs.rbegin()->first)) continue;
+        marks_.try_emplace(&arcs);
       }
     }
     for (auto& [arcs, marks] : marks_) {
@@ -49,11 +50,8 @@ class FollowAutomaton : public Processor {
   }
 
  private:
-  static constexpr size_t kMany = 128;             // arcs of a state: then its tokens are marked rather than listed
-  static constexpr int64_t kMostTokens = 1 << 24;  // marks take as much memory as their greatest token says
-
   const SearchOptions* options_;
-  std::unordered_map<const std::map<int64_t, int64_t>*, std::vector<uint8_t>> marks_;
+  std::unordered_map<const std::map<int64_t, int64_t>*, std::vector<uint8_t>> marks_;  // of states with many arcs
 };
 
 }  // namespace seq2seq_kit

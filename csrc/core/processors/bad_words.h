@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/processors/barred_tokens.h"
 #include "core/processors/sequence_bias.h"
 
 namespace seq2seq_kit {
@@ -13,10 +14,12 @@ namespace seq2seq_kit {
 /// symbol is none, as in Hugging Face.
 class BadWords : public Processor {
  public:
-  explicit BadWords(const SearchOptions& options) : options_(&options), bad_words_(biases(options)) {}
+  explicit BadWords(const SearchOptions& options)
+      : options_(&options), tokens_(single(options)), longer_(longer(options)) {}
 
   void apply(const HypothesisView& hypothesis, ScoreRow& scores) const override {
-    bad_words_.apply(hypothesis, scores);
+    tokens_.apply(scores);
+    longer_.apply(hypothesis, scores);
     for (const TokenSequence& phrase : hypothesis.sentence.banned) {
       const auto before = std::span(phrase).first(phrase.size() - 1);
       if (ends_with(hypothesis.generated(), before) && counts(*options_, phrase)) scores.ban(phrase.back());
@@ -28,16 +31,25 @@ class BadWords : public Processor {
     return phrase.size() > 1 || !options.is_eos(phrase.back());
   }
 
-  static std::vector<std::pair<TokenSequence, double>> biases(const SearchOptions& options) {
+  static std::vector<int64_t> single(const SearchOptions& options) {
+    std::vector<int64_t> tokens;
+    for (const TokenSequence& word : options.bad_words) {
+      if (word.size() == 1 && counts(options, word)) tokens.push_back(word.front());
+    }
+    return tokens;
+  }
+
+  static std::vector<std::pair<TokenSequence, double>> longer(const SearchOptions& options) {
     std::vector<std::pair<TokenSequence, double>> biases;
     for (const TokenSequence& word : options.bad_words) {
-      if (counts(options, word)) biases.emplace_back(word, -std::numeric_limits<double>::infinity());
+      if (word.size() > 1) biases.emplace_back(word, -std::numeric_limits<double>::infinity());
     }
     return biases;
   }
 
   const SearchOptions* options_;
-  SequenceBias bad_words_;
+  BarredTokens tokens_;
+  SequenceBias longer_;
 };
 
 }  // namespace seq2seq_kit

@@ -16,7 +16,7 @@ inline bool ends_with(std::span<const int64_t> generated, std::span<const int64_
 }
 
 /// Adds a bias to the token that would complete a sequence: single tokens first, then the longer sequences, each in the
-/// order given. A bias of -inf bans, which makes this the processor of bad words too.
+/// order given. A bias of -inf bans, so that bad words are such biases too.
 class SequenceBias : public Processor {
  public:
   explicit SequenceBias(std::span<const std::pair<TokenSequence, double>> biases) {

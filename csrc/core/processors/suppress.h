@@ -1,7 +1,8 @@
 #pragma once
 
-#include <span>
+#include <vector>
 
+#include "core/processors/barred_tokens.h"
 #include "core/processors/processor.h"
 
 namespace seq2seq_kit {
@@ -9,30 +10,28 @@ namespace seq2seq_kit {
 /// Tokens that are never written.
 class Suppress : public Processor {
  public:
-  explicit Suppress(std::span<const int64_t> tokens) : tokens_(tokens) {}
+  explicit Suppress(const std::vector<int64_t>& tokens) : tokens_(tokens) {}
 
-  void apply(const HypothesisView& /*hypothesis*/, ScoreRow& scores) const override {
-    for (const int64_t token : tokens_) scores.ban(token);
-  }
+  void apply(const HypothesisView& /*hypothesis*/, ScoreRow& scores) const override { tokens_.apply(scores); }
 
  private:
-  std::span<const int64_t> tokens_;
+  BarredTokens tokens_;
 };
 
 /// Tokens that are not written first: after the prefix, or else after the forced first token.
 class SuppressAtStart : public Processor {
  public:
-  explicit SuppressAtStart(const SearchOptions& options) : options_(&options) {}
+  explicit SuppressAtStart(const SearchOptions& options) : options_(&options), tokens_(options.suppress_at_start) {}
 
   void apply(const HypothesisView& hypothesis, ScoreRow& scores) const override {
     const auto prefix = static_cast<int64_t>(hypothesis.sentence.prefix.size());
     const int64_t start = prefix == 0 && options_->forced_first >= 0 ? 1 : prefix;
-    if (hypothesis.length() != start) return;
-    for (const int64_t token : options_->suppress_at_start) scores.ban(token);
+    if (hypothesis.length() == start) tokens_.apply(scores);
   }
 
  private:
   const SearchOptions* options_;
+  BarredTokens tokens_;
 };
 
 }  // namespace seq2seq_kit
