@@ -120,7 +120,11 @@ std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector
   const int64_t width = scores.size(1), vocab = scores.size(2);
   const bool logits_first = processes_logits(*options_);
   const bool whole_rows = logits_first || !custom_->empty();  // processed before candidates are chosen
-  if (logits_first) scores = apply_custom(process(scores, beams), beams);
+  // Where nothing is to be written, no copy is made.
+  const bool untouched =
+      processors_->empty() && custom_->empty() &&
+      std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->allowed() == Allowed::all; });
+  if (logits_first && !untouched) scores = apply_custom(process(scores, beams), beams);
 
   float temperature = row_temperature(*options_);
   const bool normalise = step.kind == ScoreKind::logits || logits_first || temperature != 1;

@@ -80,7 +80,7 @@ def search(
     native = _native(with_seed(options))
     given = _sentences(state, sentences, source_lengths, batch_size, options)
     call = Call(start(processors, memory, len(given)), stop, on_tokens, cancellation, _select_on_device, _shrink)
-    inputs = [_native_input(sentence) for sentence in given]
+    inputs = _native_inputs(given)
     if isinstance(step, Ensemble):
         steps, states, weights = zip(*((m.step, m.state, m.weight) for m in members), strict=True)
         found = _engine.search_ensemble(steps, states, weights, step.combination, native, inputs, call)
@@ -179,17 +179,27 @@ def _sentences(
     return given
 
 
-def _native_input(sentence: SentenceInput) -> _engine.SentenceInput:
-    """The sentence's input as the engine's struct of the same fields."""
-    native = _engine.SentenceInput()
-    for field in fields(sentence):
-        value = getattr(sentence, field.name)
-        if isinstance(value, Automaton):
-            automaton = _engine.Automaton()
-            _assign(automaton, "arcs", list(value.arcs), "an Automaton's")
-            _assign(automaton, "accepting", set(value.accepting), "an Automaton's")
-            value = automaton
-        _assign(native, field.name, value, "a SentenceInput's")
+def _native_inputs(sentences: Sequence[SentenceInput]) -> list[_engine.SentenceInput]:
+    """The sentences' inputs as the engine's structs of the same fields. An automaton that they share stays one."""
+    automata: dict[int, _engine.Automaton] = {}
+    inputs = []
+    for sentence in sentences:
+        native = _engine.SentenceInput()
+        for field in fields(sentence):
+            value = getattr(sentence, field.name)
+            if isinstance(value, Automaton):
+                if id(value) not in automata:
+                    automata[id(value)] = _native_automaton(value)
+                value = automata[id(value)]
+            _assign(native, field.name, value, "a SentenceInput's")
+        inputs.append(native)
+    return inputs
+
+
+def _native_automaton(automaton: Automaton) -> _engine.Automaton:
+    native = _engine.Automaton()
+    _assign(native, "arcs", list(automaton.arcs), "an Automaton's")
+    _assign(native, "accepting", set(automaton.accepting), "an Automaton's")
     return native
 
 
