@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
-    from seq2seq_kit.config import ComponentConfig
     from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
     from seq2seq_kit.model import Model
 
@@ -433,8 +432,8 @@ class Task(ABC):
     Built as ``cls(config)``, then prepared (training) or loaded (decoding).
     """
 
-    config: ComponentConfig
-    """The section that it was built with."""
+    config: Any
+    """The section that it was built with, a :class:`seq2seq_kit.config.ComponentConfig`."""
     source_spec: SourceSpec | None
     """None: there is no source, and what a user gives to decode is what the output starts with (a language model)."""
     target_spec: TargetSpec

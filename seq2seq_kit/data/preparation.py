@@ -146,11 +146,12 @@ class _Shown(Iterable[Example]):
 def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: _Sieve, cache: Cache | None) -> Cached:
     """The ids of the examples that the filters leave, and their texts where transforms need them."""
     counts = []
+    ids = Writer(IDS, None if cache is None else cache.place / "ids.arrow")
+    kept_texts = Writer(TEXT, None if cache is None else cache.place / "text.arrow") if config.transforms else None
     with ExitStack() as stack:
-        ids = stack.enter_context(Writer(IDS, cache and cache.place / "ids.arrow"))
-        kept_texts = (
-            stack.enter_context(Writer(TEXT, cache and cache.place / "text.arrow")) if config.transforms else None
-        )
+        stack.enter_context(ids)
+        if kept_texts is not None:
+            stack.enter_context(kept_texts)
         meter = stack.enter_context(Meter("encoding"))
         for source, store in zip(config.train, texts, strict=True):
             count = 0

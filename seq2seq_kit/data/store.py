@@ -96,10 +96,16 @@ class Writer:
 
 
 def _json(value: Any) -> str:
+    if type(value) is int:  # nearly all: line numbers
+        return str(value)
     try:
         return json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"the id and the extras of a training example must be JSON values: {error}") from None
+
+
+def _from_json(text: str) -> Any:
+    return int(text) if text.isdecimal() else json.loads(text)
 
 
 def read_batches(path: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
@@ -162,7 +168,7 @@ class Store(Sequence[T], Generic[T]):
         """The id and the extras."""
         column = self._extras[batch]
         extras = None if column is None else column[row].as_py()
-        return json.loads(self._names[batch][row].as_py()), {} if extras is None else json.loads(extras)
+        return _from_json(self._names[batch][row].as_py()), {} if extras is None else json.loads(extras)
 
 
 class TextStore(Store[Example]):
@@ -180,7 +186,7 @@ class TextStore(Store[Example]):
             columns = batch.to_pydict()
             extras = [{} if value is None else json.loads(value) for value in columns["extras"]]
             rows = zip(columns["source"], columns["target"], columns["id"], extras, strict=True)
-            yield [Example(source, target, id=json.loads(name), extras=more) for source, target, name, more in rows]
+            yield [Example(source, target, id=_from_json(name), extras=more) for source, target, name, more in rows]
 
 
 class EncodedStore(Store[EncodedExample]):
@@ -209,7 +215,7 @@ class EncodedStore(Store[EncodedExample]):
         for sides in self._sides:
             for ids in sides:
                 sha256.update(np.diff(ids.offsets).tobytes())
-                sha256.update(np.ascontiguousarray(ids.values))
+                sha256.update(ids.values.tobytes())
         return sha256.hexdigest()
 
 
