@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from seq2seq_kit.interfaces import Decoder, Memory, shift_right
+from seq2seq_kit.interfaces import Decoder, Memory, TargetSpec, shift_right
 
 
 def decoder_input(
     decoder: Decoder,
     memory: Memory | None,
     target: Tensor,
-    bos_id: int,
+    spec: TargetSpec,
     ratio: float,
     generator: torch.Generator | None = None,
 ) -> Tensor:
@@ -32,20 +32,22 @@ def decoder_input(
 
     Args:
         target: labels [B, T].
-        bos_id: the token fed first.
+        spec: the vocabulary; a word of the source's own (an id beyond it) is fed as unknown.
         ratio: the probability, 0 to 1, of feeding the reference.
         generator: draws the choices, on its own device; default: torch's global one.
     """
-    reference = shift_right(target, bos_id)
+    reference = shift_right(target, spec.bos_id)
     if ratio == 1:
         return reference
     with torch.no_grad():
-        if not decoder.parallel:
-            return torch.cat([fed for fed, _ in _steps(decoder, memory, target, bos_id, ratio, generator)], 1)
-        hidden = decoder(reference, memory).hidden
-        positions = range(target.shape[1])  # one by one, so that [B, T, V'] never exists
-        own = torch.cat([decoder.output(hidden[:, t : t + 1], memory).argmax(-1) for t in positions], 1)
-        return shift_right(torch.where(_forced(target, ratio, generator), target, own), bos_id)
+        if decoder.parallel:
+            hidden = decoder(reference, memory).hidden
+            positions = range(target.shape[1])  # one by one, so that [B, T, V'] never exists
+            own = torch.cat([decoder.output(hidden[:, t : t + 1], memory).argmax(-1) for t in positions], 1)
+            fed = shift_right(torch.where(_forced(target, ratio, generator), target, own), spec.bos_id)
+        else:
+            fed = torch.cat([fed for fed, _ in _steps(decoder, memory, target, spec.bos_id, ratio, generator)], 1)
+        return fed.masked_fill(fed >= spec.vocab_size, spec.unk_id)
 
 
 def unroll(
@@ -60,7 +62,13 @@ def unroll(
 
     Each position of each sentence is drawn on its own. In eval mode ``ratio=1`` equals ``forward`` and ``output``.
     Differentiable, except through the choice of a token. A decoder's own losses (``DecoderOutput.losses``) belong to
-    ``forward`` and are not computed. The arguments are those of :func:`decoder_input`.
+    ``forward`` and are not computed.
+
+    Args:
+        target: labels [B, T].
+        bos_id: the token fed first.
+        ratio: the probability, 0 to 1, of feeding the reference.
+        generator: draws the choices, on its own device; default: torch's global one.
 
     Returns: [B, T, V'] of ``decoder.score_kind``.
     """

@@ -225,6 +225,20 @@ class OutputAcrossPositions(SoundDecoder):
         return self.out(hidden[..., :SIZE]) + (0 if whole else 1)
 
 
+class SaysItNeedsNoMemory(SoundDecoder):
+    output_reads_memory = False
+
+    def score(self, hidden: Tensor, source: TensorDict) -> Tensor:
+        return self.out(hidden) + 0 * source["keys"].sum()
+
+
+class OutputOfOneSentence(SoundDecoder):
+    output_reads_memory = False
+
+    def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
+        return self.out(hidden) + (hidden.shape[0] == 1)
+
+
 class Detaches(SoundDecoder):
     def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
         output = super().step(tokens, position, state)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import TARGET, member, tiny_batch
+from sound_decoder import SIZE, CopyingDecoder
+from tiny_models import TARGET, lengths_mask, member, tiny_batch
 from torch import Tensor, nn
 
 from seq2seq_kit.interfaces import Decoder, DecoderOutput, DecoderState, Memory, StepOutput, shift_right
@@ -97,7 +98,7 @@ def test_what_is_fed_is_the_reference_or_the_decoders_own_best_token(
     decoder: Decoder, memory: Memory | None, target: Tensor
 ) -> None:
     def feed(ratio: float) -> Tensor:
-        return decoder_input(decoder, memory, target, TARGET.bos_id, ratio, torch.Generator().manual_seed(3))
+        return decoder_input(decoder, memory, target, TARGET, ratio, torch.Generator().manual_seed(3))
 
     assert torch.equal(feed(1.0), shift_right(target, TARGET.bos_id))
     for ratio in (0.0, 0.5):
@@ -113,10 +114,22 @@ def test_a_parallel_decoder_mixes_in_what_it_says_after_the_reference() -> None:
     decoder.parallel = True
     own = scores_by_forward(decoder, None, shift_right(target, TARGET.bos_id)).argmax(-1)
     for ratio in (0.0, 0.5, 1.0):
-        fed = decoder_input(decoder, None, target, TARGET.bos_id, ratio, torch.Generator().manual_seed(3))
+        fed = decoder_input(decoder, None, target, TARGET, ratio, torch.Generator().manual_seed(3))
         forced = torch.rand(target.shape, generator=torch.Generator().manual_seed(3)) < ratio
         assert torch.equal(fed, shift_right(torch.where(forced, target, own), TARGET.bos_id))
     assert not torch.equal(own, target)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_what_is_copied_from_the_source_is_fed_as_unknown(parallel: bool) -> None:
+    decoder, target = CopyingDecoder().eval(), tiny_batch((5, 3, 2)).target
+    assert target is not None
+    decoder.parallel = parallel
+    with torch.no_grad():
+        decoder.out.bias.fill_(-100)  # nothing but copies
+    memory = Memory(torch.randn(3, 5, SIZE), lengths_mask([5, 3, 2]))
+    fed = decoder_input(decoder, memory, target, TARGET, 0.0)
+    assert (fed[:, 0] == TARGET.bos_id).all() and (fed[:, 1:] == TARGET.unk_id).all()
 
 
 @pytest.mark.parametrize(("decoder", "memory", "target"), decoders())

@@ -52,7 +52,7 @@ def teacher_force(
     memory = model.encode(batch)
     with read_attention(model.decoder, attention):
         if prefix is None:
-            prefix = decoder_input(model.decoder, memory, batch.target, model.target.bos_id, forcing)
+            prefix = decoder_input(model.decoder, memory, batch.target, model.target, forcing)
         return Forced(model, memory, prefix, model.decoder(prefix, memory))
 
 

@@ -33,6 +33,22 @@ def check_forward(probe: Probe) -> None:
         apart = probe.difference(probe.decoder.output(hidden[:, 2:4], probe.memory), scores[:, 2:4], names)
         if apart is not None:
             raise Fault(f"output gives other scores for a chunk of positions than for all ({apart})")
+        if not probe.decoder.output_reads_memory:
+            _check_reads_hidden_alone(probe, hidden, scores)
+
+
+def _check_reads_hidden_alone(probe: Probe, hidden: Tensor, scores: Tensor) -> None:
+    """As ``output_reads_memory = False`` says: some positions of all sentences in one row, without a memory."""
+    chosen = torch.arange(hidden.shape[0] * hidden.shape[1], device=hidden.device)[::2]
+    expected = scores.flatten(0, 1)[chosen].unsqueeze(0)  # [1, N, V']
+    claim = "output_reads_memory is False, but output"
+    try:
+        found = probe.decoder.output(hidden.flatten(0, 1)[chosen].unsqueeze(0), None)
+    except Exception as error:
+        raise Fault(f"{claim} fails without a memory ({type(error).__name__}: {error})") from None
+    apart = probe.difference(found, expected, ("row", "chosen position"))
+    if apart is not None:
+        raise Fault(f"{claim} gives other scores for a selection of positions ({apart})")
 
 
 def check_gradients(probe: Probe) -> None:

@@ -37,9 +37,9 @@ def test_language_models_keep_the_contract(cell: str) -> None:
     assert {f.check for f in report.findings if f.verdict != "ok"} == {"padding", "empty"}
 
 
-def test_every_built_in_decoder_is_among_these() -> None:
+def test_every_built_in_decoder_is_checked() -> None:
     provided = [p for p in registry().provided("decoder") if p.provider.distribution == "seq2seq-kit"]
-    assert {p.component.name for p in provided} == set(CELLS)
+    assert {p.component.name for p in provided} == {*CELLS, "transformer"}  # in tests/decoders, with all its options
 
 
 def test_the_decoder_to_plant_faults_in_is_sound() -> None:
@@ -85,6 +85,8 @@ PLANTED: dict[type[SoundDecoder], tuple[str, str]] = {
     faulty.ForgetsRows: ("forward", "the first 1 agree: is something lost between steps"),
     faulty.OtherAttention: ("forward", "step returns attention and the other does not"),
     faulty.OutputAcrossPositions: ("forward", "other scores for a chunk of positions"),
+    faulty.SaysItNeedsNoMemory: ("forward", "output_reads_memory is False, but output fails without a memory .*keys"),
+    faulty.OutputOfOneSentence: ("forward", "output_reads_memory is False, but output gives other scores"),
     faulty.Detaches: ("gradients", "another gradient from steps than from forward"),
     faulty.WithoutAutograd: ("gradients", "scores of steps have no gradient"),
     faulty.DropsInEval: ("deterministic", "is dropout on"),
