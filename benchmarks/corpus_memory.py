@@ -2,9 +2,9 @@
 
 The lines are generated: 2 to 6 words a side, drawn from 2,000. Each case is a process of its own. ``new``: it reads
 them, learns its vocabularies and encodes them. ``resumed``: it finds what was encoded. Then (``batched``) it cuts an
-epoch into batches and takes a hundred of them. Measured is RssAnon of /proc/self/status: memory that is the process'
-own, and not pages of files, which the system takes back when it needs them. 12 bytes an example are for lengths and
-order.
+epoch into batches and takes up to a hundred of them. Measured is RssAnon of /proc/self/status: memory that is the
+process' own, and not pages of files, which the system takes back when it needs them. 12 bytes an example are for
+lengths and order.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _measure(part: str, folder: Path) -> dict[str, float]:
     start = time.perf_counter()
     batches = token_batches(corpus.train, 4096, seed=1).batches(0)
     batching = time.perf_counter() - start
-    for index in range(100):
+    for index in range(min(100, len(batches))):
         task.collate(corpus.train.take(batches[index], 0))
     if part == "new":
         task.save(folder)

@@ -6,6 +6,7 @@ the corpus is on disk: a few thousand examples are in memory at a time.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seq2seq_kit.console import stderr
 from seq2seq_kit.data.cache import Cache, Cached
 from seq2seq_kit.data.config import DataConfig, Source
 from seq2seq_kit.data.meter import Meter
@@ -24,6 +26,8 @@ from seq2seq_kit.data.training_set import Noise, TrainingSet, lengths
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.interfaces import EncodedExample, Example, Task, Transform
 from seq2seq_kit.registry import build
+
+log = logging.getLogger(__name__)
 
 ROWS = 4096
 """Examples in a record batch: as many are in memory at a time."""
@@ -170,7 +174,17 @@ def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: _Siev
     digest = encoded.digest()
     if cache is not None:
         cache.write_facts(counts, sieve.report, digest)
+    _tell(config, sieve.report)
     return Cached(encoded, TextStore(kept_texts.batches) if kept_texts else None, counts, sieve.report, digest)
+
+
+def _tell(config: DataConfig, report: Report) -> None:
+    """Say what was left out, if anything was."""
+    if config.filters and report.left_out:
+        stderr().print(report.table())
+    elif report.left_out:
+        count, limit = f"{report.left_out:,}", config.max_length
+        log.warning("left out %s training examples with more than %d tokens (data.max_length)", count, limit)
 
 
 def _nothing_left(source: Source, config: DataConfig, report: Report) -> str:

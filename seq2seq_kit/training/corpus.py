@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seq2seq_kit.console import stderr
 from seq2seq_kit.data.batching import TokenBatches
 from seq2seq_kit.data.config import DataConfig
 from seq2seq_kit.data.preparation import training_set
 from seq2seq_kit.data.report import Report
 from seq2seq_kit.data.training_set import TrainingSet, lengths
 from seq2seq_kit.interfaces import EncodedExample, Example, Task
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -45,18 +41,7 @@ def load_corpus(config: DataConfig, task: Task, *, prepare: bool, seed: int = 1,
     """
     dev_examples = list(task.read(config.dev, config.on_error))
     train, report = training_set(config, task, prepare=prepare, seed=seed, folder=folder)
-    if prepare:
-        _tell(config, report)
     return Corpus(train, task.encode(dev_examples), dev_examples, report)
-
-
-def _tell(config: DataConfig, report: Report) -> None:
-    """Say what was left out, if anything was."""
-    if config.filters and report.left_out:
-        stderr().print(report.table())
-    elif report.left_out:
-        count, limit = f"{report.left_out:,}", config.max_length
-        log.warning("left out %s training examples with more than %d tokens (data.max_length)", count, limit)
 
 
 def token_batches(examples: TrainingSet | Sequence[EncodedExample], batch_tokens: int, seed: int) -> TokenBatches:
