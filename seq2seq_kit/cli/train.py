@@ -31,6 +31,9 @@ def train(
     start: Annotated[
         Path | None, typer.Option("--from", help="Start with the best weights and the tokenizers of this run folder.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show configuration, parameters, memory and first batch; train nothing.")
+    ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
     threads: Annotated[int | None, typer.Option(help="Threads of this process.", min=1)] = None,
 ) -> None:
@@ -54,6 +57,8 @@ def train(
         raise UserError("--resume continues in its own folder; leave --out away")
     if resume is not None and start is not None:
         raise UserError("--resume continues with the run's own weights; leave --from away")
+    if resume is not None and dry_run:
+        raise UserError("--dry-run shows what a new training would be; leave --resume away")
 
     from seq2seq_kit.run_config import load_config
 
@@ -67,6 +72,13 @@ def train(
 
     if threads is not None:
         torch.set_num_threads(threads)
+    if dry_run:
+        from seq2seq_kit.cli.dry_run import print_dry_run
+        from seq2seq_kit.training.dry_run import dry_run as look
+
+        assert loaded is not None
+        print_dry_run(loaded, look(loaded, device=device, start=start))
+        return
     if resume is not None:
         summary = trainer.resume(resume, overrides or [], device=device)
     else:

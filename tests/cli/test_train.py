@@ -30,6 +30,17 @@ def test_a_run_folder_and_a_summary(run_s2s, tiny_config: Path, tmp_path: Path) 
     assert "reached max_steps (8)" in more.stdout
 
 
+def test_a_dry_run_prints_what_a_training_would_be_and_writes_nothing(
+    run_s2s, tiny_config: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    done = run_s2s("train", tiny_config, "--dry-run", "--from", tiny_run, "--set", "seed=77", cwd=tmp_path)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert "seed: 77" in done.stdout and "label_smoothing: 0.0" in done.stdout  # also what the file leaves out
+    assert "decoder.output_layer.weight" in done.stdout and "MB of memory" in done.stdout
+    assert "\n  source  " in done.stdout and "</s>\n  target  " in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_out_it_finds_a_new_folder(run_s2s, tiny_config: Path, tmp_path: Path) -> None:
     for folder in ("config", "config-2"):
         done = run_s2s("train", tiny_config, "--set", "training.max_steps=1", cwd=tmp_path)
@@ -44,6 +55,11 @@ def test_without_out_it_finds_a_new_folder(run_s2s, tiny_config: Path, tmp_path:
         (["none.yaml"], "none.yaml: there is no such file"),
         (["CONFIG", "--resume", "run"], "not both"),
         (["--resume", "run", "--out", "other"], "leave --out away"),
+        (["--resume", "run", "--from", "other"], "leave --from away"),
+        (["--resume", "run", "--dry-run"], "leave --resume away"),
+        (["CONFIG", "--from", "none"], "none: there is no such run folder"),
+        (["CONFIG", "--set", "trainig.max_steps=3"], "did you mean 'training'"),
+        (["CONFIG", "--set", "training.lora.rang=3"], "did you mean 'rank'"),
         (["--resume", "none"], "none: there is no such run folder"),
         (["--resume", "."], "is not a run folder"),
         (["CONFIG", "--set", "training.max_stepz=3"], "did you mean 'max_steps'"),
