@@ -27,6 +27,7 @@ CONFIGS = {
     "scheduled": "no_teacher_forcing/scheduled.yaml",
     "word_gru_bahdanau": "word_gru_bahdanau/config.yaml",
     "french_english_lstm": "french_english_lstm/config.yaml",
+    "transformer": "transformer/config.yaml",
 }
 SMALL = ["model.encoder.size=64", "model.decoder.size=64", "training.log_every=1", "training.validation_examples=10"]
 STEPS = {"same_length": 150, "different_length": 150}  # quick ones
