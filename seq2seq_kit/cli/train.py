@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seq2seq_kit.console import is_first_process
 from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,12 +63,9 @@ def train(
     from seq2seq_kit.run_config import load_config
 
     loaded = None if config is None else load_config(config, overrides)  # mistakes first: torch takes seconds to load
-    if "WORLD_SIZE" in os.environ:  # torch would warn, in each process, that it looks for parameters without a gradient
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     import torch
 
     from seq2seq_kit.training import trainer
-    from seq2seq_kit.training.processes import is_first_process
 
     if threads is not None:
         torch.set_num_threads(threads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,22 @@ class Learner(nn.Module):
     def forward(self, batch: Batch | None, forcing: float) -> Tensor:
         """The loss summed over the batch's target tokens, see :func:`objective`; without a batch, zero."""
         if batch is None:
-            learned = [p.sum() for p in self.parameters() if p.requires_grad]
-            return torch.stack(learned).sum() * 0
-        return objective(self.model, self.criterion, batch, forcing).loss
+            total = torch.zeros((), device=next(self.parameters()).device)
+        else:
+            total = objective(self.model, self.criterion, batch, forcing).loss
+        reached: Tensor = _ReachAll.apply(total, *(p for p in self.parameters() if p.requires_grad))  # type: ignore[no-untyped-call]
+        return reached
+
+
+class _ReachAll(torch.autograd.Function):
+    """Its first argument, whose backward pass also reaches all others, with no gradient: where processes add up their
+    gradients, they wait for every parameter, also for those that a batch did not use (a dropped layer)."""
+
+    @staticmethod
+    def forward(ctx: Any, total: Tensor, *parameters: Tensor) -> Tensor:
+        ctx.count = len(parameters)
+        return total.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return gradient, *[None] * ctx.count

@@ -29,11 +29,6 @@ T = TypeVar("T")
 _TIMEOUT = timedelta(days=1)  # of a wait for the first process, which may validate for long
 
 
-def is_first_process() -> bool:
-    """Is this the process that talks? Known from the launcher, before any other is met."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 class Processes:
     """What the processes of a training tell each other. Every method is called by all of them, or by none.
 
@@ -100,7 +95,8 @@ class Processes:
         """``module`` as one of as many copies, whose gradients :meth:`backward` averages."""
         if self._accelerator is None:
             return module
-        with explain_loss():
+        with warnings.catch_warnings(), explain_loss():
+            warnings.simplefilter("ignore", FutureWarning)  # torch renames an option that accelerate does not know yet
             joined: nn.Module = self._accelerator.prepare_model(module)
         return joined
 
@@ -129,7 +125,7 @@ def start_processes(device: str) -> Processes:
         ) from None
     handlers = [
         InitProcessGroupKwargs(timeout=_TIMEOUT),
-        DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False),
+        DistributedDataParallelKwargs(broadcast_buffers=False),
     ]
     with warnings.catch_warnings(), explain_loss():
         warnings.simplefilter("ignore")  # about the number of threads, which it then chooses well

@@ -1,0 +1,109 @@
+"""Several processes that train together, as torchrun would start them, forked from a server that has torch loaded."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(["seq2seq_kit.training.trainer", "accelerate"])
+
+Event = Literal["kill", "interrupt", "poison"]
+"""What happens to one process before its n-th update: SIGKILL, Ctrl-C, or weights that are not numbers."""
+
+
+def train_together(
+    count: int,
+    values: dict[str, Any],
+    run: Path,
+    *,
+    resume: bool = False,
+    events: dict[int, tuple[Event, int]] | None = None,
+) -> list[tuple[int, str]]:
+    """Train with ``count`` processes; the exit code of each and what it wrote to stderr.
+
+    Args:
+        events: for a process, what happens to it and before which of its updates (from 1).
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    said = [run.with_name(f"{run.name}-{rank}.stderr") for rank in range(count)]
+    started = []
+    for rank in range(count):
+        environment = {
+            "RANK": rank,
+            "LOCAL_RANK": rank,
+            "WORLD_SIZE": count,
+            "LOCAL_WORLD_SIZE": count,
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
+        }
+        event = (events or {}).get(rank)
+        job = (environment, values, str(run), resume, event, str(said[rank]))
+        started.append(_server.Process(target=_one, args=job))
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(120)
+        process.kill()  # only where it hangs
+        process.join()
+    return [(process.exitcode or 0, path.read_text()) for process, path in zip(started, said, strict=True)]
+
+
+def _one(
+    environment: dict[str, Any],
+    values: dict[str, Any],
+    run: str,
+    resume: bool,
+    event: tuple[Event, int] | None,
+    said: str,
+) -> None:
+    os.environ.update({name: str(value) for name, value in environment.items()})
+    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    import torch
+
+    from seq2seq_kit.errors import UserError
+    from seq2seq_kit.run_config import make_config
+    from seq2seq_kit.training import trainer
+
+    torch.set_num_threads(1)
+    if event:
+        _plan(*event)
+    try:
+        if resume:
+            trainer.resume(Path(run))
+        else:
+            trainer.train(make_config(values, [], "test"), Path(run))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _plan(event: Event, update: int) -> None:
+    import torch
+
+    from seq2seq_kit.training.update import Updater
+
+    original, calls = Updater.__call__, 0
+
+    def planned(self: Updater, *arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == update:
+            if event == "poison":
+                with torch.no_grad():
+                    next(self._learner.parameters()).fill_(float("nan"))
+            else:
+                os.kill(os.getpid(), signal.SIGKILL if event == "kill" else signal.SIGINT)
+        return original(self, *arguments)
+
+    Updater.__call__ = planned  # type: ignore[method-assign]
