@@ -60,11 +60,13 @@ class Validator:
             tick: called after each batch; may raise.
         """
         model.eval()
+        criterion.eval()
         try:
             with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
                 return {**self._losses(model, criterion, tick), **self._scores(model, tick)}
         finally:
             model.train()
+            criterion.train()
 
     @torch.no_grad()
     def _losses(self, model: Model, criterion: Criterion, tick: Callable[[], None]) -> dict[str, float]:

@@ -38,7 +38,7 @@ def test_the_configurations_are_valid(text: str) -> None:
         validate(TrainingConfig, {"max_steps": 1, **section}, "docs")
 
 
-@pytest.mark.parametrize(("name", "prefix", "index"), [("focal", "Focal", 0), ("peaked", "Peaked", 1)])
+@pytest.mark.parametrize(("name", "prefix", "index"), [("focal", "Focal", 1), ("peaked", "Peaked", 2)])
 def test_the_code_makes_a_criterion_that_trains(name: str, prefix: str, index: int) -> None:
     found: dict[str, Any] = {"__name__": f"docs_{name}"}
     exec(compile(blocks("python")[index], "docs/criteria.md", "exec", dont_inherit=True), found)
@@ -51,6 +51,21 @@ def test_the_code_makes_a_criterion_that_trains(name: str, prefix: str, index: i
     optimizer.step()
     assert own.objective(model, batch).loss < before.loss
     assert before.tokens == 15 and before.nll > 0
+
+
+def test_the_training_text_is_written_for_the_aligner(
+    tiny_run: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "first").symlink_to(tiny_run)
+    (tmp_path / "train.tsv").write_bytes(tiny_data.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks("python")[0], "docs/criteria.md", "exec", dont_inherit=True), {})
+    pairs = [line.split("\t") for line in tiny_data.read_text().splitlines()]
+    written = [line.split(" ||| ") for line in (tmp_path / "train.ids").read_text().splitlines()]
+    assert len(written) == len(pairs)
+    for ids, texts in zip(written, pairs, strict=True):  # words are tokens here
+        assert [len(side.split()) for side in ids] == [len(text.split()) for text in texts]
 
 
 def test_every_built_in_criterion_is_named() -> None:
