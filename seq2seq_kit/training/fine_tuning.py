@@ -15,14 +15,13 @@ from seq2seq_kit.checkpoint import (
     read_manifest,
     weights,
 )
-from seq2seq_kit.console import stderr
+from seq2seq_kit.console import is_first_process, stderr
 from seq2seq_kit.errors import CheckpointError, ConfigError
 from seq2seq_kit.interfaces import EncodedExample, Task, Tokenizer
 from seq2seq_kit.model import Model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig
 from seq2seq_kit.training.parameter_names import matching
-from seq2seq_kit.training.processes import is_first_process
 
 log = logging.getLogger(__name__)
 
