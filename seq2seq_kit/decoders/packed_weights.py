@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seq2seq_kit.layers.training_linear import training_linear
+
 LEAST_WORK = 2**20
 """Below so many multiplications, four rows counted at most, the call of oneDNN costs more than the layout saves."""
 
@@ -79,7 +81,7 @@ class _Layout:
 
 
 class PackedLinear(nn.Linear):
-    """``nn.Linear``, quicker at decoding: see :class:`PackedWeights`. In training it is ``nn.Linear``."""
+    """``nn.Linear``, quicker: at decoding by :class:`PackedWeights`, in training by :func:`training_linear`."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__(in_features, out_features, bias)
@@ -91,4 +93,5 @@ class PackedLinear(nn.Linear):
         return super().train(mode)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) if self.training else self._packed.linear(x, self.weight, self.bias)
+        linear = training_linear if self.training else self._packed.linear
+        return linear(x, self.weight, self.bias)

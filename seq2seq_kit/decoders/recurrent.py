@@ -29,6 +29,7 @@ from seq2seq_kit.interfaces import (
     TensorDict,
 )
 from seq2seq_kit.layers.embedding import ScaledEmbedding
+from seq2seq_kit.layers.training_linear import training_linear
 from seq2seq_kit.registry import build
 
 ATTENTION = "attention."
@@ -168,7 +169,7 @@ class RecurrentDecoder(Decoder):
 
     def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
         if self.output_layer is None:
-            linear = F.linear if self.training else self._packed.linear
+            linear = training_linear if self.training else self._packed.linear
             return linear(hidden, self.embedding.weight, self.output_bias)
         return self.output_layer(hidden)
 

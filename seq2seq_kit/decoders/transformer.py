@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal, cast
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -37,11 +36,13 @@ from seq2seq_kit.layers.positions import ABSOLUTE, Positions, Relations
 from seq2seq_kit.layers.self_attention import SelfAttention
 from seq2seq_kit.layers.ssru import SSRU
 from seq2seq_kit.layers.stack import drops_layer, run_layer
+from seq2seq_kit.layers.training_linear import training_linear
 from seq2seq_kit.layers.transformer_config import TransformerConfig
 from seq2seq_kit.registry import build
 
 
 def multihead_like_self_attention(values: dict[str, Any]) -> dict[str, Any]:
+    """The section of the attention that a decoder's section with these ``values`` leaves out."""
     heads, dropout = values.get("heads", 4), values.get("attention_dropout", 0.0)
     return {"name": "multihead", "heads": heads, "dropout": dropout}
 
@@ -143,15 +144,14 @@ class TransformerDecoder(Decoder):
         for i, layer in self._numbered_layers():
             wanted = self.attention_wanted and i == self.alignment_layer
             if wanted or not drops_layer(self.config.layer_drop, self.training):
-                projected = layer.project(memory)
-                x, weights = run_layer(layer, self.config.checkpoint_activations, x, relations, projected, wanted)
+                x, weights = run_layer(layer, self.config.checkpoint_activations, x, relations, memory, wanted)
                 attention = weights if wanted else attention
         return DecoderOutput(self.norm(x), attention)
 
     def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
         if self.output_layer is not None:
             return self.output_layer(hidden)
-        linear = F.linear if self.training else self._packed.linear
+        linear = training_linear if self.training else self._packed.linear
         return linear(hidden, self.embedding.weight, self.output_bias)
 
     def _numbered_layers(self) -> Iterator[tuple[int, DecoderLayer]]:
@@ -192,12 +192,12 @@ class DecoderLayer(nn.Module):
         return self.attention.project(memory)
 
     def forward(
-        self, x: Tensor, relations: Relations, projected: TensorDict, weights_wanted: bool
+        self, x: Tensor, relations: Relations, memory: Memory | None, weights_wanted: bool
     ) -> tuple[Tensor, Tensor | None]:
         """[B, T, H] -> [B, T, H], and the attention's weights [B, T, S'] where they are wanted and there are any."""
         residual = self.autoregressive_residual
         x = residual.leave(x, self.autoregressive(residual.enter(x), relations))
-        return self._look_up(x, projected, weights_wanted)
+        return self._look_up(x, self.project(memory), weights_wanted)
 
     def step(
         self,
