@@ -34,9 +34,9 @@ class TokenBatches:
         self._seed = seed
         self._draw = draw or (lambda epoch: np.arange(len(self._lengths), dtype=np.int32))
 
-    def batches(self, epoch: int) -> EpochBatches:
-        """The batches of an epoch (counted from 0), in order."""
-        generator = np.random.default_rng([self._seed, epoch])
+    def batches(self, epoch: int, block: int = 0) -> EpochBatches:
+        """The batches of an epoch (counted from 0), in order; ``block`` numbers the parts of a stream."""
+        generator = np.random.default_rng([self._seed, epoch, block])
         order = generator.permutation(self._draw(epoch))
         order = order[np.argsort(self._keys(order), kind="stable")]
         bounds = self._cut(self._lengths[order].max(1, initial=0))
@@ -78,6 +78,10 @@ class EpochBatches(Sequence[NDArray[np.integer]]):
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def ends_at(self, index: int) -> bool:
+        """Are there no more than ``index`` batches?"""
+        return index >= len(self)
 
     def __getitem__(self, index: int) -> NDArray[np.integer]:  # type: ignore[override]
         batch = self._order[index]

@@ -106,14 +106,18 @@ def _saved_files(task: Task) -> dict[str, str]:
         return {str(p.relative_to(folder)): digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+def data_files(sources: Iterable[Source]) -> list[Path]:
+    """The files on this machine that corpora are read from, sorted by name."""
+    names = sorted({name for source in sources for name in source.paths})
+    return [path for path in map(data_file, names) if path is not None]
+
+
 def _files(sources: Iterable[Source]) -> list[dict[str, Any]]:
-    """The data files, to be known again by :func:`_is_same`; what is no file on this machine has none."""
+    """The data files, to be known again by :func:`_is_same`."""
     files = []
-    for name in sorted({name for source in sources for name in source.paths}):
-        path = data_file(name)
-        if path is not None:
-            stat = path.stat()
-            files.append({"path": str(path), "size": stat.st_size, "time": stat.st_mtime_ns, "content": _content(path)})
+    for path in data_files(sources):
+        stat = path.stat()
+        files.append({"path": str(path), "size": stat.st_size, "time": stat.st_mtime_ns, "content": _content(path)})
     return files
 
 

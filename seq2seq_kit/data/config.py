@@ -48,6 +48,11 @@ class DataConfig(Config):
     """Applied once to each training example, in this order, when the corpus is read; what they leave out is counted."""
     transforms: list[component_field("transform")] = []  # type: ignore[valid-type]
     """Applied to a training example each time that it is used, in this order: noise, for instance."""
+    streaming: bool = False
+    """Keep nothing: read, filter and encode the training data anew in every epoch, corpus after corpus. Slower, and a
+    resumed run reads up to where it was; for a corpus that does not fit on the disk twice."""
+    shuffle_buffer: int = Field(default=100_000, ge=1)
+    """With ``streaming``: examples that are in memory, and batched and shuffled with each other."""
     cache: str | None = None
     """The folder for encoded training data, which several runs may share; default: ``data`` in the run folder."""
 
@@ -58,6 +63,8 @@ class DataConfig(Config):
             raise PydanticCustomError("sentence", "give every corpus of train a weight, or none")
         if any(weighted) and self.temperature is not None:
             raise PydanticCustomError("sentence", "the corpora of train have weights: leave temperature out")
+        if self.streaming and (any(weighted) or self.temperature is not None):
+            raise PydanticCustomError("sentence", "streaming reads one corpus after the other: leave weights out")
         return self
 
     @property

@@ -13,18 +13,18 @@ from contextlib import ExitStack
 from itertools import islice, pairwise
 from pathlib import Path
 
-import numpy as np
-
 from seq2seq_kit.console import stderr
 from seq2seq_kit.data.cache import Cache, Cached
 from seq2seq_kit.data.config import DataConfig, Source
 from seq2seq_kit.data.meter import Meter
 from seq2seq_kit.data.mixing import Mixture, shares
-from seq2seq_kit.data.report import Report, Row
+from seq2seq_kit.data.report import Report
+from seq2seq_kit.data.sieve import Sieve
 from seq2seq_kit.data.store import IDS, TEXT, EncodedStore, TextStore, Writer
-from seq2seq_kit.data.training_set import Noise, TrainingSet, lengths
+from seq2seq_kit.data.streaming import LEARNT_FROM, StreamedSet, Texts
+from seq2seq_kit.data.training_set import Noise, TrainingSet
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.interfaces import EncodedExample, Example, Task, Transform
+from seq2seq_kit.interfaces import Example, Task
 from seq2seq_kit.registry import build
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ ROWS = 4096
 
 def training_set(
     config: DataConfig, task: Task, *, prepare: bool, seed: int, folder: Path | None
-) -> tuple[TrainingSet, Report]:
+) -> tuple[TrainingSet | StreamedSet, Report]:
     """The training data that a configuration names, and what became of its examples.
 
     Args:
@@ -47,6 +47,11 @@ def training_set(
     """
     transforms = [build("transform", section, task) for section in config.transforms]  # mistakes first
     readers = [task.read(source.paths, config.on_error) for source in config.train]
+    if config.streaming:
+        if prepare:
+            task.prepare(Texts(config, task, LEARNT_FROM))
+        noise = Noise(transforms, task, seed, config.max_length) if transforms else None
+        return StreamedSet(config, task, seed, noise), Report()
     folder = Path(config.cache) if config.cache is not None else folder
     found = None if prepare or folder is None else Cache(folder, config, task).find()
     if found is None:
@@ -56,15 +61,15 @@ def training_set(
         weights = [source.weight or 0.0 for source in config.train] if config.train[0].weight is not None else None
         mixture = Mixture(found.counts, shares(found.counts, weights, config.temperature or 1.0), seed)
     if found.texts is not None:
-        noise = Noise(transforms, found.texts, task, seed, config.max_length)
-    return TrainingSet(found.ids, found.digest, mixture, noise), found.report
+        noise = Noise(transforms, task, seed, config.max_length)
+    return TrainingSet(found.ids, found.digest, mixture, found.texts, noise), found.report
 
 
 def _made(
     config: DataConfig, task: Task, readers: Iterable[Iterator[Example]], prepare: bool, seed: int, folder: Path | None
 ) -> Cached:
     """The data, made from the files (or found, where another run with the same tokenizers has left it)."""
-    sieve = _Sieve(config, task, seed)
+    sieve = Sieve(config, task, seed)
     temporary = None if folder is None else folder / f"text.{os.getpid()}.tmp"
     try:
         texts = _read(config, readers, sieve, temporary)
@@ -81,44 +86,7 @@ def _made(
             temporary.unlink(missing_ok=True)
 
 
-class _Sieve:
-    """The filters, and what they left out."""
-
-    def __init__(self, config: DataConfig, task: Task, seed: int) -> None:
-        self._filters: list[Transform] = [build("transform", section, task) for section in config.filters]
-        self._max_length = config.max_length
-        self._generator = np.random.default_rng(seed)
-        last = Row(f"data.max_length ({config.max_length})")
-        self.report = Report(rows=[*(Row(section.name) for section in config.filters), last])
-
-    def text(self, example: Example) -> Example | None:
-        """The example as the filters leave it; None where one of them leaves it out."""
-        self.report.read += 1
-        for row, keep in enumerate(self._filters):
-            kept = keep.on_text(example, self._generator)
-            if kept is None:
-                self.report.take(row, example)
-                return None
-            example = kept
-        return example
-
-    def ids(self, encoded: EncodedExample, example: Example) -> EncodedExample | None:
-        """The same for its ids."""
-        for row, keep in enumerate(self._filters):
-            kept = keep.on_ids(encoded, example, self._generator)
-            if kept is None:
-                self.report.take(row, example)
-                return None
-            encoded = kept
-        if max(lengths(encoded)) > self._max_length:
-            self.report.take(len(self._filters), example)
-            return None
-        return encoded
-
-
-def _read(
-    config: DataConfig, readers: Iterable[Iterator[Example]], sieve: _Sieve, path: Path | None
-) -> list[TextStore]:
+def _read(config: DataConfig, readers: Iterable[Iterator[Example]], sieve: Sieve, path: Path | None) -> list[TextStore]:
     """The texts of each corpus that the filters leave."""
     with Writer(TEXT, path) as writer, Meter("reading") as meter:
         ends = [0]
@@ -147,7 +115,7 @@ class _Shown(Iterable[Example]):
                     meter.advance(len(chunk))
 
 
-def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: _Sieve, cache: Cache | None) -> Cached:
+def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: Sieve, cache: Cache | None) -> Cached:
     """The ids of the examples that the filters leave, and their texts where transforms need them."""
     counts = []
     ids = Writer(IDS, None if cache is None else cache.place / "ids.arrow")

@@ -26,20 +26,20 @@ class Noise:
     """
 
     transforms: Sequence[Transform]
-    texts: TextStore
     task: Task
     seed: int
     max_length: int
 
-    def __call__(self, plain: Sequence[EncodedExample], indices: Indices, epoch: int) -> list[EncodedExample]:
-        """The examples ``plain``, which are those of ``indices``, as they are used in an epoch.
+    def __call__(
+        self, plain: Sequence[EncodedExample], texts: Sequence[Example], indices: Indices, epoch: int
+    ) -> list[EncodedExample]:
+        """The examples ``plain``, which are ``texts`` encoded and have these indexes, as they are used in an epoch.
 
         One that has become longer than ``max_length`` tokens is left plain.
         """
         generators = [np.random.default_rng([self.seed, epoch, int(index)]) for index in indices]
-        texts = self.texts.take(indices)
         changed = [self._text(text, generator) for text, generator in zip(texts, generators, strict=True)]
-        encoded = list(plain) if changed == texts else self.task.encode(changed)
+        encoded = list(plain) if changed == list(texts) else self.task.encode(changed)
         for place, generator in enumerate(generators):
             for transform in self.transforms:
                 encoded[place] = _kept(transform.on_ids(encoded[place], changed[place], generator), transform)
@@ -72,8 +72,16 @@ class TrainingSet(Sequence[EncodedExample]):
         mixture: the indexes of an epoch's examples, where several corpora are mixed; else None.
     """
 
-    def __init__(self, store: EncodedStore, digest: str, mixture: Mixture | None = None, noise: Noise | None = None):
+    def __init__(
+        self,
+        store: EncodedStore,
+        digest: str,
+        mixture: Mixture | None = None,
+        texts: TextStore | None = None,
+        noise: Noise | None = None,
+    ) -> None:
         self._store = store
+        self._texts = texts
         self._noise = noise
         self.digest = digest
         self.lengths: NDArray[np.int32] = store.lengths
@@ -89,4 +97,6 @@ class TrainingSet(Sequence[EncodedExample]):
     def take(self, indices: Indices, epoch: int) -> list[EncodedExample]:
         """The examples of these indexes, in their order, as they are used in an epoch."""
         examples = self._store.take(indices)
-        return examples if self._noise is None else self._noise(examples, indices, epoch)
+        if self._noise is None or self._texts is None:
+            return examples
+        return self._noise(examples, self._texts.take(indices), indices, epoch)

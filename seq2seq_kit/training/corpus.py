@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 from seq2seq_kit.data.batching import TokenBatches
 from seq2seq_kit.data.config import DataConfig
 from seq2seq_kit.data.preparation import training_set
 from seq2seq_kit.data.report import Report
+from seq2seq_kit.data.streaming import StreamedBatches, StreamedSet
 from seq2seq_kit.data.training_set import TrainingSet, lengths
 from seq2seq_kit.interfaces import EncodedExample, Example, Task
 
@@ -18,7 +20,7 @@ from seq2seq_kit.interfaces import EncodedExample, Example, Task
 class Corpus:
     """Training and development data as ids; development data also as read, to be decoded and scored."""
 
-    train: TrainingSet
+    train: TrainingSet | StreamedSet
     dev: list[EncodedExample]
     dev_examples: list[Example]
     report: Report = field(default_factory=Report)
@@ -44,8 +46,20 @@ def load_corpus(config: DataConfig, task: Task, *, prepare: bool, seed: int = 1,
     return Corpus(train, task.encode(dev_examples), dev_examples, report)
 
 
-def token_batches(examples: TrainingSet | Sequence[EncodedExample], batch_tokens: int, seed: int) -> TokenBatches:
+@overload
+def token_batches(examples: Sequence[EncodedExample], batch_tokens: int, seed: int) -> TokenBatches: ...
+
+
+@overload
+def token_batches(examples: StreamedSet, batch_tokens: int, seed: int) -> TokenBatches | StreamedBatches: ...
+
+
+def token_batches(
+    examples: StreamedSet | Sequence[EncodedExample], batch_tokens: int, seed: int
+) -> TokenBatches | StreamedBatches:
     """Batches of like length; see :class:`TokenBatches`."""
+    if isinstance(examples, StreamedSet):
+        return StreamedBatches(examples, batch_tokens, seed)
     if isinstance(examples, TrainingSet):
         return TokenBatches(examples.lengths, batch_tokens, seed, examples.mixture)
     return TokenBatches([lengths(example) for example in examples], batch_tokens, seed)

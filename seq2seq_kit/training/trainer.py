@@ -190,7 +190,7 @@ class Trainer:
         self._rate = build("schedule", config.training.schedule)
         self._forcing = build("schedule", config.training.teacher_forcing)
         self._batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
-        self._epoch: tuple[int, Sequence[Any]] = (-1, [])
+        self._epoch: tuple[int, Any] = (-1, None)
         self._validator = Validator(config, task, corpus, device)
         self._callbacks = [*_own_callbacks(config.training), *callbacks] if processes.first else []
         self._stop_reason: str | None = None
@@ -377,7 +377,7 @@ class Trainer:
         batches = self._epoch[1]
         batch = state.epoch, batches[state.batch]
         state.batch += 1
-        if state.batch == len(batches):
+        if batches.ends_at(state.batch):
             state.epoch, state.batch = state.epoch + 1, 0
         return batch
 

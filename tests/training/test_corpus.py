@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from seq2seq_kit.config import validate
 from seq2seq_kit.console import stderr
@@ -20,8 +21,12 @@ from seq2seq_kit.data import preparation
 from seq2seq_kit.data.config import DataConfig
 from seq2seq_kit.errors import ConfigError, DataError, UserError
 from seq2seq_kit.interfaces import EncodedExample
+from seq2seq_kit.run_config import make_config
+from seq2seq_kit.sealed import read_tensors
 from seq2seq_kit.tasks.translation import Translation, TranslationConfig
+from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.corpus import Corpus, load_corpus, token_batches
+from seq2seq_kit.training.trainer import Trainer, resume, train
 
 
 def new_task(**section: Any) -> Translation:
@@ -249,3 +254,72 @@ def test_a_filter_is_no_transform(data: Path) -> None:
     corpus = load(configure([str(data)], data, transforms=["duplicates"]))
     with pytest.raises(UserError, match=r"name it in data\.filters"):
         corpus.train.take([0, 0], 0)
+
+
+def streamed(data: Path, **more: Any) -> tuple[Corpus, Translation]:
+    task = new_task()
+    config = configure([str(data)], data, streaming=True, shuffle_buffer=50, filters=["duplicates"], **more)
+    return load_corpus(config, task, prepare=True, seed=2), task
+
+
+def epoch_of(corpus: Corpus, epoch: int, first: int = 0) -> list[list[EncodedExample]]:
+    batches, taken, index = token_batches(corpus.train, 60, seed=2).batches(epoch), [], first
+    while not batches.ends_at(index):
+        taken.append(corpus.train.take(batches[index], epoch))
+        index += 1
+    return taken
+
+
+def test_a_stream_has_every_example_in_every_epoch_and_another_order(data: Path) -> None:
+    corpus, task = streamed(data)
+    expected = Counter(str(e) for e in {e.id: e for e in task.encode(list(task.read([str(data)])))}.values())
+    first, second = (epoch_of(corpus, epoch) for epoch in (0, 1))
+    unique = Counter((tuple(e.source), tuple(e.target or [])) for batch in first for e in batch)
+    assert set(unique.values()) == {1} and len(unique) <= expected.total()
+    assert {str(e) for batch in first for e in batch} == {str(e) for batch in second for e in batch} <= set(expected)
+    assert first != second
+    assert all(len(batch) * max(len(e.source) for e in batch) <= 60 for batch in first)
+
+
+def test_a_stream_goes_on_at_any_batch(data: Path) -> None:
+    whole = epoch_of(streamed(data, transforms=["word_swap"])[0], 1)
+    assert epoch_of(streamed(data, transforms=["word_swap"])[0], 1, first=7) == whole[7:]
+    with pytest.raises(IndexError):
+        batches = token_batches(streamed(data)[0].train, 60, seed=2).batches(0)
+        batches.ends_at(len(whole) - 1)
+        batches[0]
+
+
+def test_a_changed_stream_has_another_digest(data: Path) -> None:
+    digest = streamed(data)[0].digest()
+    assert streamed(data)[0].digest() == digest
+    data.write_text(data.read_text() + "one\tun\n")
+    assert streamed(data)[0].digest() != digest
+
+
+def test_a_stream_cannot_be_mixed_by_weight_and_must_hold_something(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="streaming reads one corpus after the other"):
+        configure([{"paths": [str(data)], "weight": 1}], data, streaming=True)
+    copies = write(tmp_path / "b.tsv", [("a", "a")])
+    with pytest.raises(DataError, match=r"b\.tsv: no training example is left after the filters"):
+        load(configure([str(copies)], data, streaming=True, filters=["copies"]))
+
+
+@pytest.mark.parametrize("section", [{}, {"streaming": True, "shuffle_buffer": 40}], ids=["kept", "streamed"])
+def test_a_broken_run_with_noise_goes_on_as_if_unbroken(
+    tiny_values: Any, tmp_path: Path, section: dict[str, Any]
+) -> None:
+    class Break(Callback):
+        def on_step(self, trainer: Trainer, step: Step) -> None:
+            if step.step == 17:
+                raise ZeroDivisionError
+
+    values = tiny_values(max_steps=25, validation_examples=0)
+    values["data"] |= {"transforms": ["word_swap", {"name": "token_mask", "rate": 0.2}], **section}
+    config = make_config(values, [], "test")
+    train(config, tmp_path / "unbroken")
+    with pytest.raises(ZeroDivisionError):
+        train(config, tmp_path / "broken", callbacks=[Break()])
+    resume(tmp_path / "broken")
+    ours, theirs = (read_tensors(tmp_path / run / "training.safetensors")[0] for run in ("broken", "unbroken"))
+    assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
