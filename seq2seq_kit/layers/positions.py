@@ -67,8 +67,7 @@ class Positions(nn.Module):
         """
         if self.kind not in ("sinusoidal", "learned"):
             return embedded
-        everywhere = torch.arange(embedded.shape[1], device=embedded.device)  # [Q]
-        place = everywhere if position is None else position.unsqueeze(1)  # [Q] or [B, 1]
+        place = torch.arange(embedded.shape[1], device=embedded.device) if position is None else position.unsqueeze(1)
         if self.kind == "sinusoidal":
             return embedded + sinusoids(place, embedded.shape[-1]).to(embedded.dtype)
         self._check_learned(embedded.shape[1] if position is None else int(position.max()) + 1)
