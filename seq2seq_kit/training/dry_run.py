@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from seq2seq_kit.data.batching import EpochBatches
 from seq2seq_kit.data.report import Report
+from seq2seq_kit.data.store import Indices
 from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.device import check_device
 from seq2seq_kit.interfaces import EncodedExample, Task
@@ -83,9 +87,9 @@ def dry_run(config: RunConfig, *, device: str = "cpu", start: Path | None = None
         return DryRun(parameters, memory, corpus.report, len(batches), [_tokens(task, example) for example in first])
 
 
-def _largest(batches: Sequence[Sequence[int]], lengths: object) -> Sequence[int]:
-    """The batch with the most positions, padding included."""
-    return max(batches, key=lambda batch: len(batch) * int(lengths[batch].max(0).sum()))  # type: ignore[index]
+def _largest(batches: EpochBatches, lengths: NDArray[np.int32]) -> Indices:
+    """The batch with the most positions, padding included; ``lengths`` [N, 2]."""
+    return max(batches, key=lambda batch: len(batch) * int(lengths[batch].max(0).sum()))
 
 
 def _measure(trainer: Trainer, examples: Sequence[EncodedExample]) -> Memory:
@@ -110,8 +114,8 @@ def _measure(trainer: Trainer, examples: Sequence[EncodedExample]) -> Memory:
     )
 
 
-def _bytes(tensors: object) -> int:
-    return sum(x.numel() * x.element_size() for x in tensors)  # type: ignore[attr-defined]
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(x.numel() * x.element_size() for x in tensors)
 
 
 def _peak(work: Callable[[], None], device: torch.device) -> int:

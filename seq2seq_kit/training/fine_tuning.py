@@ -97,5 +97,4 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
         raise ConfigError(f"training.freeze: {', '.join(patterns)} leaves nothing to be learned")
     numbers = sum(p.numel() for p in set(frozen.values()))
     line = f"training.freeze: {len(frozen)} parameters with {numbers:,} numbers are frozen, {learned:,} are learned"
-    if is_first_process():
-        stderr().print(line, highlight=False, soft_wrap=True)
+    stderr().print(line, highlight=False, soft_wrap=True)

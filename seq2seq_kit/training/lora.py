@@ -74,8 +74,7 @@ class Adapters:
 
         learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
         line = f"training.lora: {len(self._parts)} weights have adapters, with {learned:,} numbers to be learned"
-        if is_first_process():
-            stderr().print(line, highlight=False, soft_wrap=True)
+        stderr().print(line, highlight=False, soft_wrap=True)
 
     def before_forward(self) -> None:
         """Draw what dropout leaves out of the next forward pass in training."""

@@ -263,10 +263,9 @@ class Trainer:
             "schedule": {config.schedule.name: self._rate.state()},
             "teacher_forcing": {config.teacher_forcing.name: self._forcing.state()},
         }
-        shadow = None
         if self._shadow:
             self._shadow.refresh()
-            shadow = self._shadow.model
+        shadow = self.evaluated if self._shadow else None
         save_state(self.run, self.state, self._learner, self._optimizer, facts, shadow)
         self._saved_step = self.state.step
         remove_others(self.run, (step for step, _ in self.state.kept))  # only now: a run that is killed needs them
@@ -274,7 +273,7 @@ class Trainer:
     def restore(self) -> None:
         """Go back to the last saved state."""
         digest = self.state.data_digest
-        saved = load_state(self.run, self._learner, self._optimizer, self._shadow and self._shadow.model)
+        saved = load_state(self.run, self._learner, self._optimizer, self.evaluated if self._shadow else None)
         self.state = saved.state
         if scale := saved.facts["loss_scale"]:  # none was saved in other precisions than float16
             self._update.scaler.load_state_dict(scale)
