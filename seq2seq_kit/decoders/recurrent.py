@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from seq2seq_kit.attention.none import NoAttentionConfig
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.decoders.bridge import Bridge, BridgeKind
-from seq2seq_kit.decoders.packed_weights import PackedLinear, PackedWeights
 from seq2seq_kit.decoders.prefix import add_prefix, strip_prefix
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
@@ -29,6 +28,7 @@ from seq2seq_kit.interfaces import (
     TensorDict,
 )
 from seq2seq_kit.layers.embedding import ScaledEmbedding
+from seq2seq_kit.layers.packed_weights import PackedLinear, PackedWeights
 from seq2seq_kit.layers.training_linear import training_linear
 from seq2seq_kit.registry import build
 

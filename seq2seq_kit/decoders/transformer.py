@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seq2seq_kit.config import component_field
-from seq2seq_kit.decoders.packed_weights import PackedLinear, PackedWeights
 from seq2seq_kit.decoders.prefix import add_prefix, strip_prefix
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
@@ -32,6 +31,7 @@ from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
 from seq2seq_kit.layers.norms import Residual, final_norm
+from seq2seq_kit.layers.packed_weights import PackedLinear, PackedWeights
 from seq2seq_kit.layers.positions import ABSOLUTE, Positions, Relations
 from seq2seq_kit.layers.self_attention import SelfAttention
 from seq2seq_kit.layers.ssru import SSRU

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from seq2seq_kit.decoders.packed_weights import PackedLinear
+from seq2seq_kit.layers.packed_weights import PackedLinear
 
 
 def glorot_linear(in_features: int, out_features: int, gain: float = 1.0) -> PackedLinear:

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seq2seq_kit.decoders.packed_weights import PackedLinear
 from seq2seq_kit.layers import training_linear as module
+from seq2seq_kit.layers.packed_weights import PackedLinear
 from seq2seq_kit.layers.training_linear import training_linear
 
 
@@ -60,7 +60,7 @@ def test_other_arithmetic_stays_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_models_layers_train_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
-    monkeypatch.setattr("seq2seq_kit.decoders.packed_weights.training_linear", lambda *inputs: called.append(inputs))
+    monkeypatch.setattr("seq2seq_kit.layers.packed_weights.training_linear", lambda *inputs: called.append(inputs))
     layer = PackedLinear(128, 300).train()
     x = torch.randn(512, 128)
     layer(x)

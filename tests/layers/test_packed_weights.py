@@ -15,8 +15,8 @@ from tiny_models import CELLS, VARIANTS, member, tiny_batch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seq2seq_kit.decoders import packed_weights
-from seq2seq_kit.decoders.packed_weights import PackedLinear, PackedWeights
+from seq2seq_kit.layers import packed_weights
+from seq2seq_kit.layers.packed_weights import PackedLinear, PackedWeights
 
 pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
 
