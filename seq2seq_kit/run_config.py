@@ -81,6 +81,10 @@ class TrainingConfig(Config):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the arithmetic in training steps, under autocast; weights and optimizer stay float32. float16 scales the loss
     so that small gradients are not lost (Micikevicius et al. 2018)."""
+    compile: bool = False
+    """Compile encoder and decoder with ``torch.compile``: the first steps take minutes, later ones may be faster."""
+    on_out_of_memory: Literal["stop", "split"] = "stop"
+    """What to do where a batch does not fit into memory: stop and name it, or compute it in halves."""
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     """How float32 matrices are multiplied in training steps, as ``torch.set_float32_matmul_precision`` says:
     ``medium`` may round the factors to bfloat16 and is up to twice as fast on some CPUs; ``high`` allows TF32 on

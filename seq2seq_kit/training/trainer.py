@@ -32,6 +32,7 @@ from seq2seq_kit.run_config import RunConfig, TrainingConfig
 from seq2seq_kit.sealed import explain_write_errors
 from seq2seq_kit.training.allocator import keep_memory
 from seq2seq_kit.training.callbacks import Callback, Record, Step
+from seq2seq_kit.training.compiling import compile_model
 from seq2seq_kit.training.corpus import Corpus, load_corpus, token_batches
 from seq2seq_kit.training.curves import Curves
 from seq2seq_kit.training.fine_tuning import freeze, start_from, task_of, warn_of_unknown_tokens
@@ -40,6 +41,7 @@ from seq2seq_kit.training.kept_weights import kept_name, remove_others
 from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.log import MetricsLog, TensorBoard
 from seq2seq_kit.training.optimizers import make_optimizer
+from seq2seq_kit.training.out_of_memory import OutOfMemory
 from seq2seq_kit.training.processes import Processes, start_processes
 from seq2seq_kit.training.progress import progress_callback
 from seq2seq_kit.training.run_folder import DATA, check_empty, removed_on_failure, sole_writer
@@ -232,6 +234,8 @@ class Trainer:
         keep_memory()
         self._started = time.perf_counter() - self.state.seconds
         self._learner.train()
+        if self.config.training.compile:
+            compile_model(self.model, self.device)
         self._update.join()
         with Interrupt() as interrupt:
             try:
@@ -349,6 +353,8 @@ class Trainer:
             if not self._processes.first:
                 raise SystemExit(0) from None  # the first process says it
             raise self._diverged(number, cause) from None
+        except OutOfMemory as cause:
+            raise self._too_large(number, cause) from None
         if self._shadow:
             self._shadow.update(number)
         state.step = number
@@ -379,6 +385,14 @@ class Trainer:
         if batches.ends_at(state.batch):
             state.epoch, state.batch = state.epoch + 1, 0
         return batch
+
+    def _too_large(self, step: int, cause: OutOfMemory) -> UserError:
+        if self.config.training.on_out_of_memory == "stop":
+            split = "training.on_out_of_memory=split"
+            remedy = f"to compute such batches in halves: s2s train --resume {self.run} --set {split}"
+        else:
+            remedy = "one example cannot be halved: leave such ones out of a new run with data.max_length"
+        return UserError(f"step {step:,}: {cause}. {self.run} keeps the state of step {self._saved_step:,}; {remedy}")
 
     def _diverged(self, step: int, cause: NotFinite) -> UserError:
         lower = f"training.learning_rate={self.config.training.learning_rate / 2:g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from seq2seq_kit.interfaces import Batch
 from seq2seq_kit.run_config import TrainingConfig
 from seq2seq_kit.training.learner import Learner
+from seq2seq_kit.training.out_of_memory import OutOfMemory, halves, is_out_of_memory
 from seq2seq_kit.training.precision import autocast, matmul_precision
 from seq2seq_kit.training.processes import Processes, explain_loss
 
@@ -61,17 +63,18 @@ class Updater:
 
         Raises:
             NotFinite: the loss or the gradient is not a number; the parameters are as before.
+            OutOfMemory: a batch does not fit into memory, and shall not or can not be halved.
         """
         tokens = int(self._processes.add(sum(_target_tokens(batch) for batch in batches))[0])
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         while True:
             with explain_loss():
-                losses = self._gradients(batches, tokens, forcing)
-            (loss,) = self._processes.add(sum(losses))
+                shares = self._gradients(batches, tokens, forcing)
+            (loss,) = self._processes.add(sum(share for _, share in shares))
             norm = self._gradient_norm()
             if not math.isfinite(loss):
-                raise NotFinite(self._describe_loss(batches, losses))
+                raise NotFinite(self._describe_loss(shares))
             if math.isfinite(norm):
                 break
             if not self.scaler.is_enabled() or self.scaler.get_scale() < 1:
@@ -85,20 +88,45 @@ class Updater:
             self.scaler.update()
         return Updated(loss, tokens, norm)
 
-    def _gradients(self, batches: Sequence[Batch], tokens: int, forcing: float) -> list[float]:
-        """Leave the gradient of the mean loss in the parameters; the share of each batch in that loss."""
-        self._optimizer.zero_grad()
-        shares = []
-        for batch in batches[:-1]:
-            with self._processes.apart(self._joined):
-                shares.append(self._backward(batch, tokens, forcing))
-        if batches:
-            shares.append(self._backward(batches[-1], tokens, forcing))  # here the processes add up their gradients
-        else:
-            self._joined(None, forcing).backward()  # nothing is this process' to do but to add up
+    def _gradients(self, batches: Sequence[Batch], tokens: int, forcing: float) -> list[tuple[Batch, float]]:
+        """Leave the gradient of the mean loss in the parameters; each batch and its share in that loss.
+
+        Where a batch does not fit into memory and may be halved, all begins again with its halves: what the failed
+        backward pass has added to the gradients cannot be told.
+        """
+        queue = list(batches)
+        while True:
+            self._optimizer.zero_grad()
+            done: list[Tensor] = []
+            try:
+                self._accumulate(queue, tokens, forcing, done)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._check_halving(queue[len(done)])
+            else:
+                break
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            queue[len(done) : len(done) + 1] = halves(queue[len(done)])
         if self.scaler.is_enabled():
             self.scaler.unscale_(self._optimizer)
-        return [share.item() for share in shares]
+        return [(batch, share.item()) for batch, share in zip(queue, done, strict=True)]
+
+    def _accumulate(self, batches: Sequence[Batch], tokens: int, forcing: float, done: list[Tensor]) -> None:
+        """Add up the gradients of the batches, then those of the processes; each batch's share goes into ``done``."""
+        # The processes add up while the last batch's gradients are made, unless that batch may have to be made again.
+        overlapped = self._config.on_out_of_memory == "stop"
+        for i, batch in enumerate(batches):
+            with nullcontext() if overlapped and i == len(batches) - 1 else self._processes.apart(self._joined):
+                done.append(self._backward(batch, tokens, forcing))
+        if self._processes.count > 1 and not (overlapped and batches):
+            self._joined(None, forcing).backward()
+
+    def _check_halving(self, batch: Batch) -> None:
+        if self._config.on_out_of_memory == "stop" or len(batch) == 1:
+            size = "x".join(map(str, batch.source.shape))
+            raise OutOfMemory(f"there is no memory for the batch of the examples {_names(batch)} (source {size})")
 
     def _backward(self, batch: Batch, tokens: int, forcing: float) -> Tensor:
         """Add the gradient of a batch; its share in the mean loss over ``tokens`` target tokens."""
@@ -113,8 +141,8 @@ class Updater:
         gradients = [p.grad for p in self._learner.parameters() if p.grad is not None]
         return float(torch.nn.utils.get_total_norm(gradients))
 
-    def _describe_loss(self, batches: Sequence[Batch], losses: Sequence[float]) -> str:
-        wrong = [(batch, loss) for batch, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)]
+    def _describe_loss(self, shares: Sequence[tuple[Batch, float]]) -> str:
+        wrong = [(batch, share) for batch, share in shares if not math.isfinite(share)]
         mine = f"the loss of the examples {_names(wrong[0][0])} is {wrong[0][1]:g}" if wrong else ""
         return next(filter(None, self._processes.all(mine)), "the loss is too large") + self._first_wrong_gradient()
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Batch
 from seq2seq_kit.model import build_model
 from seq2seq_kit.registry import build
@@ -18,6 +19,7 @@ from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.corpus import load_corpus
 from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.optimizers import make_optimizer
+from seq2seq_kit.training.out_of_memory import OutOfMemory
 from seq2seq_kit.training.processes import Processes
 from seq2seq_kit.training.trainer import Trainer, resume, train
 from seq2seq_kit.training.update import NotFinite, Updater
@@ -178,3 +180,63 @@ def test_every_optimizer_learns_and_resumes_exactly(tiny_values: Values, tmp_pat
     assert summary.best_step == 10
     whole, parts = (tmp_path / folder / "model.safetensors" for folder in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
+
+
+class Memory:
+    """Lets a forward pass fail for batches of more sentences than there is room for, as a full device does."""
+
+    def __init__(self, ours: Bench, room: int, error: Exception) -> None:
+        self.sizes: list[int] = []
+
+        def check(learner: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
+            if inputs[0] is not None:
+                self.sizes.append(len(inputs[0]))
+                if len(inputs[0]) > room:
+                    output.register_hook(self.fail)  # in the backward pass, after some gradients are there
+            self.error = error
+
+        ours.learner.register_forward_hook(check)
+
+    def fail(self, gradient: torch.Tensor) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_a_batch_without_room_is_computed_in_halves(bench: Callable[..., Bench], error: Exception) -> None:
+    roomy, tight = bench(), bench(on_out_of_memory="split")
+    memory = Memory(tight, 2, error)
+    done = roomy.update([roomy.batch(0, 1), roomy.batch(2, 3, 4, 5, 6)], 0.01, 1.0)
+    same = tight.update([tight.batch(0, 1), tight.batch(2, 3, 4, 5, 6)], 0.01, 1.0)
+    assert memory.sizes == [2, 5, 2, 2, 3, 2, 2, 1, 2]  # begun again with 2 + 3, and with 1 + 2 in the place of the 3
+    assert (same.tokens, same.loss) == (done.tokens, pytest.approx(done.loss, rel=1e-6))
+    for name, weight in roomy.weights().items():
+        torch.testing.assert_close(tight.weights()[name], weight, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("policy", "room"), [("stop", 2), ("split", 0)])
+def test_a_batch_that_never_fits_is_named(bench: Callable[..., Bench], policy: str, room: int) -> None:
+    ours = bench(on_out_of_memory=policy)
+    Memory(ours, room, torch.OutOfMemoryError("CUDA out of memory"))
+    before, batch = ours.weights(), ours.batch(5, 6, 7)
+    with pytest.raises(OutOfMemory, match=rf"no memory for the batch of the examples {batch.ids[0]}.*source"):
+        ours.update([batch], 0.01, 1.0)
+    assert all(torch.equal(before[name], weight) for name, weight in ours.weights().items())
+
+
+def test_a_run_says_what_to_do_without_memory(tiny_values: Values, tmp_path: Path) -> None:
+    class NoRoom(Callback):
+        def on_start(self, trainer: Trainer) -> None:
+            trainer._learner.register_forward_pre_hook(self.fail)
+
+        def fail(self, *_: Any) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    message = r"step 1: there is no memory for .*keeps the state of step 0.*--resume .*on_out_of_memory=split"
+    with pytest.raises(UserError, match=message):
+        train(make_config(tiny_values(), [], "test"), tmp_path / "run", callbacks=[NoRoom()])
