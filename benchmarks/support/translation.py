@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -83,14 +84,18 @@ def _train(name: str, folder: Path, options: Options) -> dict[str, object]:
     overrides = [part for override in options.overrides for part in ("--set", override)]
     command = [*S2S, "train", f"benchmarks/configs/{name}.yaml", "--out", str(folder), *overrides]
     start = time.perf_counter()
-    used, load = _children_seconds(), ForeignLoad(_children_seconds)
-    subprocess.run([*command, "--threads", str(options.threads)], cwd=ROOT, check=True)
+    load = ForeignLoad(_children_seconds)
+    process = subprocess.Popen([*command, "--threads", str(options.threads)], cwd=ROOT)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
     return {
         **({"changed": " ".join(options.overrides)} if options.overrides else {}),
         "minutes, start-up and validation included": round((time.perf_counter() - start) / 60, 1),
         "threads": options.threads,
-        "CPU minutes": round((_children_seconds() - used) / 60, 1),
-        "peak memory": f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB",
+        "CPU minutes": round((used.ru_utime + used.ru_stime) / 60, 1),
+        "peak memory": f"{used.ru_maxrss / 2**20:.2f} GiB",
         "other load while training": f"{load.share():.0%} of the machine",
     }
 

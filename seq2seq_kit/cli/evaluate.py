@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seq2seq_kit.cli import search_flags as flags
+from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,6 +63,8 @@ def evaluate(
     named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
     options = flags.search_options(pipeline, preset, settings, **named)
     if pipeline.task.source_spec is None:
+        if output is not None:
+            raise UserError(f"--output: {run} is a language model, which is evaluated without writing anything")
         _evaluate_texts(pipeline, data, on_error, options, as_json, batch_size)
         return
     by_source = pipeline.task.group_references and not each_line

@@ -91,6 +91,7 @@ class Pipeline:
         """One output for each source, in order.
 
         Args:
+            sources: for a task without a source, what each output starts with.
             prefixes: what each output must start with.
             constraints: for each source the phrases that must appear; a list of phrases: one of them must.
             banned: for each source the phrases that must not appear.

@@ -36,7 +36,7 @@ def load_ensemble(
 
     Raises:
         CheckpointError: as for :func:`~seq2seq_kit.decoding.pipeline.load`.
-        UserError: the target vocabularies differ; the message says where.
+        UserError: the target vocabularies differ (the message says where), or the first run alone has no source.
     """
     if not runs:
         raise UserError("an ensemble needs at least one run")
@@ -48,6 +48,8 @@ def load_ensemble(
     pipeline = load(runs[0], device=device, threads=threads, which=which)
     for run, weight in list(zip(runs, weights, strict=True))[1:]:
         loaded = load_run(Path(run), which, pipeline.device)
+        if pipeline.task.source_spec is None and loaded.task.source_spec is not None:
+            raise UserError(f"{run}: reads a source, which {pipeline.run} has not: give a run that reads one first")
         _check_same_target(pipeline.run, pipeline.task, Path(run), loaded.task)
         pipeline.partners.append(System(loaded.model.eval(), loaded.task, weight))
     pipeline.weight, pipeline.combination = weights[0], combination

@@ -16,7 +16,7 @@ from torch import Tensor
 import seq2seq_kit
 from seq2seq_kit.config import validate
 from seq2seq_kit.decoding.run_ensemble import load_ensemble
-from seq2seq_kit.errors import CheckpointError, ConfigError, DataError
+from seq2seq_kit.errors import CheckpointError, ConfigError, DataError, UserError
 from seq2seq_kit.interfaces import EncodedExample, Example, Memory
 from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.tasks.language_model import LanguageModel, LanguageModelConfig
@@ -174,7 +174,7 @@ def test_fusion_on_the_command_line(tiny_run: Path, lm_run: Path) -> None:
     assert alone.stdout == zero.stdout != heavy.stdout, zero.stderr + heavy.stderr
 
 
-def test_mistakes_get_a_sentence(tiny_data: Path, tiny_run: Path, tmp_path: Path) -> None:
+def test_mistakes_get_a_sentence(tiny_data: Path, tiny_run: Path, lm_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"model\.encoder: the task 'language_model' has no source: leave"):
         make_config(values(tiny_data), ["model.encoder={name: gru}"], "test")
     with pytest.raises(ConfigError, match=r"model\.encoder: the task 'translation' has a source: say which encoder"):
@@ -182,6 +182,10 @@ def test_mistakes_get_a_sentence(tiny_data: Path, tiny_run: Path, tmp_path: Path
     with pytest.raises(ConfigError, match="attention luong needs an encoder; without one, use 'none'"):
         luong = make_config(values(tiny_data), ["model.decoder.attention=luong"], "test")
         train(luong, tmp_path / "run")
+    with pytest.raises(UserError, match=r"reads a source, which .* has not: give a run that reads one first"):
+        load_ensemble([lm_run, tiny_run])
+    done = s2s("evaluate", lm_run, "--data", tiny_data, "--output", tmp_path / "out")
+    assert done.returncode == 2 and "which is evaluated without writing anything" in done.stderr
     with pytest.raises(CheckpointError, match="there is no such run folder"):
         config(tiny_data, tokenizer_from=str(tmp_path / "none"))
     other = config(tiny_data, tokenizer_from=str(tiny_run), tokenizer="char")

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from seq2seq_kit.config import validate
 from seq2seq_kit.decoding.pipeline import load
 from seq2seq_kit.interfaces import Example
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig
+from seq2seq_kit.tasks.translation import Translation, TranslationConfig
 from seq2seq_kit.training.corpus import Corpus, load_corpus
 from seq2seq_kit.training.validation import Validator, spread
 
@@ -48,5 +50,8 @@ def test_lower_is_better_for_the_loss_and_higher_for_scores(tiny: Callable[..., 
     assert by_loss.better(1.0, None) and by_loss.better(1.0, 2.0) and not by_loss.better(2.0, 2.0)
     assert by_score.better(0.0, None) and by_score.better(3.0, 2.0) and not by_score.better(1.0, 2.0)
     assert not by_loss.better(float("nan"), None)
+    rates = Translation(validate(TranslationConfig, {"metrics": ["per", "exact"]}, "test"))
+    by_rate = Validator(tiny(), rates, corpus, torch.device("cpu"))
+    assert by_rate.metric == "per" and by_rate.better(20.0, 30.0) and not by_rate.better(30.0, 20.0)
     nothing_decoded = Validator(tiny(validation_examples=0), task, corpus, torch.device("cpu"))
     assert nothing_decoded.metric == "loss"
