@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Any
 
 from seq2seq_kit.data.batching import TokenBatches
 from seq2seq_kit.data.cache import data_files
@@ -65,8 +66,8 @@ class StreamedSet:
         ids = [(example.encoded.source, example.encoded.target) for example in first]
         self.digest = hashlib.sha256(repr((sizes, ids)).encode()).hexdigest()
 
-    def take(self, batch: Sequence[Streamed], epoch: int) -> list[EncodedExample]:
-        """The examples of a batch as they are used in an epoch."""
+    def take(self, batch: Sequence[Any], epoch: int) -> list[EncodedExample]:
+        """The examples of a batch (of :class:`Streamed`) as they are used in an epoch."""
         plain = [example.encoded for example in batch]
         if self._noise is None:
             return plain
