@@ -73,6 +73,8 @@ class Cache:
             return None
         facts = read_json(facts_file)
         for file in facts["files"]:
+            if not Path(file["path"]).exists():
+                raise DataError(f"{file['path']}: there is no such file")
             if not _is_same(file):
                 raise DataError(
                     f"{file['path']}: is not the data that was encoded in {self.place}: it has changed since; a run "
@@ -124,8 +126,6 @@ def _files(sources: Iterable[Source]) -> list[dict[str, Any]]:
 def _is_same(file: dict[str, Any]) -> bool:
     """Untouched since, or touched and of the same content."""
     path = Path(file["path"])
-    if not path.exists():
-        return False
     stat = path.stat()
     return (stat.st_size, stat.st_mtime_ns) == (file["size"], file["time"]) or _content(path) == file["content"]
 

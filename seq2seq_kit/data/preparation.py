@@ -46,7 +46,6 @@ def training_set(
         DataError: a file is missing, malformed, empty or changed, or no example of a corpus is left.
     """
     transforms = [build("transform", section, task) for section in config.transforms]  # mistakes first
-    readers = [task.read(source.paths, config.on_error) for source in config.train]
     if config.streaming:
         if prepare:
             task.prepare(Texts(config, task, LEARNT_FROM))
@@ -55,7 +54,7 @@ def training_set(
     folder = Path(config.cache) if config.cache is not None else folder
     found = None if prepare or folder is None else Cache(folder, config, task).find()
     if found is None:
-        found = _made(config, task, readers, prepare, seed, folder)
+        found = _made(config, task, prepare, seed, folder)
     mixture = noise = None
     if len(config.train) > 1 and (config.temperature is not None or config.train[0].weight is not None):
         weights = [source.weight or 0.0 for source in config.train] if config.train[0].weight is not None else None
@@ -65,10 +64,9 @@ def training_set(
     return TrainingSet(found.ids, found.digest, mixture, found.texts, noise), found.report
 
 
-def _made(
-    config: DataConfig, task: Task, readers: Iterable[Iterator[Example]], prepare: bool, seed: int, folder: Path | None
-) -> Cached:
+def _made(config: DataConfig, task: Task, prepare: bool, seed: int, folder: Path | None) -> Cached:
     """The data, made from the files (or found, where another run with the same tokenizers has left it)."""
+    readers = [task.read(source.paths, config.on_error) for source in config.train]  # missing files first
     sieve = Sieve(config, task, seed)
     temporary = None if folder is None else folder / f"text.{os.getpid()}.tmp"
     try:

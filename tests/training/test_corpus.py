@@ -19,7 +19,7 @@ from seq2seq_kit.config import validate
 from seq2seq_kit.console import stderr
 from seq2seq_kit.data import preparation
 from seq2seq_kit.data.config import DataConfig
-from seq2seq_kit.errors import ConfigError, DataError, UserError
+from seq2seq_kit.errors import CheckpointError, ConfigError, DataError, UserError
 from seq2seq_kit.interfaces import EncodedExample
 from seq2seq_kit.run_config import make_config
 from seq2seq_kit.sealed import read_tensors
@@ -111,6 +111,10 @@ def test_a_changed_file_is_named_and_a_touched_one_is_not(data: Path, tmp_path: 
     data.write_text(data.read_text().replace("one", "two", 1))
     with pytest.raises(DataError, match=r"a\.tsv: is not the data that was encoded.* has changed"):
         load(config, task, folder=tmp_path / "cache")
+    data.rename(tmp_path / "moved.tsv")
+    with pytest.raises(DataError, match=r"a\.tsv: there is no such file"):
+        load(configure([str(data)], tmp_path / "moved.tsv"), task, folder=tmp_path / "cache")
+    (tmp_path / "moved.tsv").rename(data)
     fresh = load_corpus(config, new_task(), prepare=True, folder=tmp_path / "cache")  # a new run takes it as it is
     assert fresh.dev[0] == fresh.train[0]
 
@@ -155,6 +159,21 @@ def test_nothing_left_is_said_with_the_reason(data: Path, tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"b\.tsv: none of the training examples is left; of 2 read, copies took 2"):
         load(config, folder=tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.arrow")) and not list((tmp_path / "cache").rglob("*.tmp"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("name", ["ids.arrow", "text"])
+def test_a_full_disk_is_a_sentence(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """``/dev/full`` answers every write with ENOSPC, as a full disk does."""
+    file = pa.OSFile
+
+    def full(path: str, mode: str) -> pa.OSFile:
+        return file("/dev/full" if Path(path).name.startswith(name) else path, mode)
+
+    monkeypatch.setattr(pa, "OSFile", full)
+    with pytest.raises(CheckpointError, match=f"{name}.*: cannot be written: .*[Nn]o space left"):
+        load(configure([str(data)], data), folder=tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
