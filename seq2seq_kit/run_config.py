@@ -42,7 +42,7 @@ class LoraConfig(Config):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """The share of each input's features that the adapters do not see, drawn anew for each batch."""
     targets: list[str] = Field(min_length=1)
-    """Which weights have adapters: patterns as in ``training.freeze``, for instance ``*.query``."""
+    """Which weights have adapters: patterns as in ``training.freeze``, for instance ``*.query_key_value``."""
 
 
 class TrainingConfig(Config):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seq2seq_kit.run_config import RunConfig
-    from seq2seq_kit.training.dry_run import DryRun
+    from seq2seq_kit.training.dry_run import DryRun, Parameter
 
 SHOWN = 3
 """Examples of the first batch to print."""
@@ -22,17 +22,7 @@ def print_dry_run(config: RunConfig, found: DryRun) -> None:
 
     console = Console()
     print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
-    learned = sum(math.prod(p.shape) for p in found.parameters if p.learned)
-    total = sum(math.prod(p.shape) for p in found.parameters)
-    table = Table(title=f"{total:,} parameters, {learned:,} of them learned", title_justify="left")
-    table.add_column("name", overflow="fold")
-    table.add_column("shape")
-    table.add_column("numbers", justify="right")
-    table.add_column("learned")
-    for parameter in found.parameters:
-        shape = " × ".join(map(str, parameter.shape))
-        table.add_row(parameter.name, shape, f"{math.prod(parameter.shape):,}", "yes" if parameter.learned else "no")
-    console.print(table)
+    _print_parameters(found.parameters)
     memory = found.memory
     examples, source, target = memory.batch
     table = Table(title=f"{_megabytes(memory.total)} MB of memory", title_justify="left")
@@ -51,6 +41,17 @@ def print_dry_run(config: RunConfig, found: DryRun) -> None:
     print(f"The first of {found.batches:,} batches has {len(found.first_batch)} examples:")
     for source_tokens, target_tokens in found.first_batch[:SHOWN]:
         print(f"  source  {_text(source_tokens)}\n  target  {_text(target_tokens)}\n")
+
+
+def _print_parameters(parameters: Sequence[Parameter]) -> None:
+    """Plain columns, so that no name is broken and all can be searched."""
+    rows = [(p.name, " × ".join(map(str, p.shape)), f"{math.prod(p.shape):,}") for p in parameters]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for parameter, (name, shape, count) in zip(parameters, rows, strict=True):
+        frozen = "" if parameter.learned else "  frozen"
+        print(f"  {name:<{widths[0]}}  {shape:>{widths[1]}}  {count:>{widths[2]}}{frozen}")
+    total, learned = (sum(math.prod(p.shape) for p in parameters if p.learned or every) for every in (True, False))
+    print(f"{total:,} parameters, {learned:,} of them learned\n")
 
 
 def _megabytes(count: int) -> str:

@@ -15,7 +15,7 @@ from seq2seq_kit.checkpoint import (
     read_manifest,
     weights,
 )
-from seq2seq_kit.console import is_first_process, stderr
+from seq2seq_kit.console import stderr
 from seq2seq_kit.errors import CheckpointError, ConfigError
 from seq2seq_kit.interfaces import EncodedExample, Task, Tokenizer
 from seq2seq_kit.model import Model

@@ -14,7 +14,7 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from seq2seq_kit.console import is_first_process, stderr
+from seq2seq_kit.console import stderr
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import TensorDict
 from seq2seq_kit.run_config import LoraConfig

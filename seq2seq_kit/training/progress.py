@@ -56,7 +56,7 @@ class ProgressTable(Callback):
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._last: Step | None = None
+        self._numbers: dict[str, str] = {}  # of the last step and of those since the last record
         self._validating = False
 
     def on_start(self, trainer: Trainer) -> None:
@@ -66,7 +66,14 @@ class ProgressTable(Callback):
         self._live.start()
 
     def on_step(self, trainer: Trainer, step: Step) -> None:
-        self._last, self._validating = step, False
+        window = trainer.state.window
+        self._numbers = {
+            "loss": f"{window.loss / window.tokens:.3f}",
+            "tokens/s": f"{window.tokens / window.seconds:,.0f}",
+            "learning rate": f"{step.learning_rate:.3g}",
+            "gradient norm": f"{step.gradient_norm:.3g}",
+            "padding": f"{step.padding:.1%}",
+        }
 
     def on_validation_start(self, trainer: Trainer) -> None:
         self._validating = True
@@ -81,15 +88,8 @@ class ProgressTable(Callback):
     def render(self, trainer: Trainer) -> RenderableType:
         """The table as it is now; called by the display's own thread, which changes nothing."""
         state, limit, left = trainer.state, trainer.config.training.max_steps, time_left(trainer)
-        window = state.window
         cells = {"step": f"{state.step:,}{f' of {limit:,}' if limit else ''}", "epoch": f"{state.epoch:,}"}
-        if window.tokens and window.seconds:
-            cells["loss"] = f"{window.loss / window.tokens:.3f}"
-            cells["tokens/s"] = f"{window.tokens / window.seconds:,.0f}"
-        if self._last:
-            cells["learning rate"] = f"{self._last.learning_rate:.3g}"
-            cells["gradient norm"] = f"{self._last.gradient_norm:.3g}"
-            cells["padding"] = f"{self._last.padding:.1%}"
+        cells |= self._numbers
         if state.best_step is not None and trainer.metric in state.best_metrics:
             best = state.best_metrics[trainer.metric]
             cells[f"best {trainer.metric}"] = f"{best:.4g} (step {state.best_step:,})"

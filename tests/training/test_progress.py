@@ -73,6 +73,8 @@ def test_the_table_holds_the_numbers_of_the_run() -> None:
     expected = {"step": "20 of 100", "epoch": "3", "loss": "1.500", "tokens/s": "40", "learning rate": "0.001"}
     expected |= {"gradient norm": "1.25", "padding": "6.2%", "left": "0:00:40"}
     assert shown(table, run) == expected
+    run.state.window = Window()  # as after a record: the numbers stay
+    assert shown(table, run) == expected
     table.on_validation_start(run)
     assert shown(table, run)["left"] == "validating"
     run.state.best_step, run.state.best_metrics = 1200, {"bleu": 30.1}
