@@ -119,6 +119,8 @@ class _Module:
         for statement, following in zip(node.body, [*node.body[1:], None], strict=True):
             if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
                 continue
+            if "ClassVar" in ast.unparse(statement.annotation):
+                continue
             is_doc = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
             doc = str(following.value.value) if is_doc else ""  # type: ignore[union-attr]
             default, limits = _default(statement.value)

@@ -12,7 +12,7 @@ from seq2seq_kit.source import find_class, find_module
 
 BASE = '''
 raise ImportError("this module must not be imported")
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from seq2seq_kit import ComponentConfig, component_field
 from pydantic import Field
 from {package}.names import Mode
@@ -25,6 +25,7 @@ class BaseConfig(ComponentConfig):
     of it."""
     rate: Rate = 0.5
     _private = 3
+    shared: ClassVar[int] = 7
 '''
 CHILD = '''
 """A module."""

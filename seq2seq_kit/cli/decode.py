@@ -13,6 +13,7 @@ import typer
 
 from seq2seq_kit.cli import search_flags as flags
 from seq2seq_kit.cli.examples import read_examples
+from seq2seq_kit.components import Component
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.registry import registry
 
@@ -27,13 +28,14 @@ def add_to(cli: typer.Typer) -> None:
     for provided in registry().provided("task"):
         component = provided.component
         if component.verb:
-            cli.command(component.verb, help=_help(component.verb, component.name))(_command(component.verb))
+            cli.command(component.verb, help=_help(component))(_command(component.verb))
 
 
-def _help(verb: str, task: str) -> str:
+def _help(component: Component) -> str:
     return (
-        f"Decode with a trained {task} run: one line in, one line out, in order.\n\n"
-        f"Example: echo 'How are you?' | s2s {verb} RUN --beam-size 5"
+        f"Decode with a run of the task {component.name} ({component.summary}): one line in, one line out, in "
+        "order.\n\n"
+        f"Example: s2s {component.verb} RUN input.txt --output output.txt"
     )
 
 
