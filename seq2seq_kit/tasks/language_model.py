@@ -40,9 +40,10 @@ class LanguageModelConfig(TaskConfig):
     @model_validator(mode="before")
     @classmethod
     def _as_the_other_run_has_it(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("tokenizer_from") and "tokenizer" not in values:
-            section = _lender(values["tokenizer_from"]).target_section
-            return {**values, "tokenizer": section}
+        if isinstance(values, dict) and "tokenizer" not in values:
+            run = values.get("tokenizer_from")
+            if isinstance(run, str):
+                return {**values, "tokenizer": _lender(run).target_section}
         return values
 
 
@@ -56,6 +57,7 @@ class LanguageModel(TextTask):
     """
 
     source_spec = None
+    group_references = False
 
     def __init__(self, config: LanguageModelConfig) -> None:
         self.config = config

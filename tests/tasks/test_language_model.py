@@ -188,6 +188,8 @@ def test_mistakes_get_a_sentence(tiny_data: Path, tiny_run: Path, lm_run: Path, 
     assert done.returncode == 2 and "which is evaluated without writing anything" in done.stderr
     with pytest.raises(CheckpointError, match="there is no such run folder"):
         config(tiny_data, tokenizer_from=str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match=r"task\.tokenizer_from: .*, got 3"):
+        config(tiny_data, tokenizer_from=3)
     other = config(tiny_data, tokenizer_from=str(tiny_run), tokenizer="char")
     with pytest.raises(ConfigError, match=r"task\.tokenizer: is .*'char'.*leave task\.tokenizer out"):
         train(other, tmp_path / "run")
