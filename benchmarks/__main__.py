@@ -22,6 +22,8 @@ QUESTIONS = (
     "multi30k",
     "cmudict",
     "scan",
+    "train_speed",
+    "train_losses",
     "parity_ct2",
     "parity_hf",
     "parity_peer_code",
