@@ -66,7 +66,10 @@ def test_every_component_of_a_configuration_is_listed() -> None:
         ("model.decoder.size=1.5", "run.yaml: model.decoder.size: "),
         ("training.max_steps=true", "run.yaml: training.max_steps: must be a number, got True"),
         ("training.tensorboard=1", "run.yaml: training.tensorboard: must be true or false, got 1"),
-        ("training.optimizer=sgdx", "run.yaml: training.optimizer: input should be 'adam' or 'adamw', got 'sgdx'"),
+        (
+            "training.optimizer=sgdx",
+            "run.yaml: training.optimizer: input should be 'adam', 'adamw', 'adafactor' or 'sgd', got 'sgdx'",
+        ),
         ("data.train=train.tsv", "run.yaml: data.train: input should be a valid list, got 'train.tsv'"),
         ("training.max_steps=null", "run.yaml: training: say when to stop: max_steps or max_minutes, or both"),
         ("training.max_steps", "--set training.max_steps: write key=value"),
