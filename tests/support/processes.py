@@ -13,8 +13,9 @@ from typing import Any, Literal
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["seq2seq_kit.training.trainer", "accelerate"])
 
-Event = Literal["kill", "interrupt", "poison"]
-"""What happens to one process before its n-th update: SIGKILL, Ctrl-C, or weights that are not numbers."""
+Event = Literal["kill", "kill in save", "kill in validation", "interrupt", "poison"]
+"""What happens to a process: SIGKILL before its n-th update, n-th renaming of a new file into its place, or n-th
+decoding of development data; before its n-th update, Ctrl-C, or weights that are not numbers."""
 
 
 def train_together(
@@ -28,7 +29,7 @@ def train_together(
     """Train with ``count`` processes; the exit code of each and what it wrote to stderr.
 
     Args:
-        events: for a process, what happens to it and before which of its updates (from 1).
+        events: for a process, what happens to it and at which of the occasions (from 1).
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -88,22 +89,38 @@ def _one(
         sys.exit(130)
 
 
-def _plan(event: Event, update: int) -> None:
+def _plan(event: Event, count: int) -> None:
     import torch
 
+    from seq2seq_kit import sealed
+    from seq2seq_kit.training import validation
     from seq2seq_kit.training.update import Updater
 
-    original, calls = Updater.__call__, 0
+    calls = 0
 
-    def planned(self: Updater, *arguments: Any) -> Any:
+    def happen(learner: Any = None) -> None:
         nonlocal calls
         calls += 1
-        if calls == update:
-            if event == "poison":
-                with torch.no_grad():
-                    next(self._learner.parameters()).fill_(float("nan"))
-            else:
-                os.kill(os.getpid(), signal.SIGKILL if event == "kill" else signal.SIGINT)
-        return original(self, *arguments)
+        if calls != count:
+            return
+        if event == "poison":
+            with torch.no_grad():
+                next(learner.parameters()).fill_(float("nan"))
+        else:
+            os.kill(os.getpid(), signal.SIGINT if event == "interrupt" else signal.SIGKILL)
 
-    Updater.__call__ = planned  # type: ignore[method-assign]
+    def before(place: Any, name: str) -> None:
+        original = getattr(place, name)
+
+        def planned(*arguments: Any, **more: Any) -> Any:
+            happen(getattr(arguments[0], "_learner", None))
+            return original(*arguments, **more)
+
+        setattr(place, name, planned)
+
+    if event == "kill in save":
+        before(sealed.os, "replace")
+    elif event == "kill in validation":
+        before(validation, "evaluate")
+    else:
+        before(Updater, "__call__")

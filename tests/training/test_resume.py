@@ -7,64 +7,25 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import yaml
+from support.processes import Event, train_together
 
 from seq2seq_kit import sealed
 from seq2seq_kit.errors import CheckpointError, ConfigError, DataError
-from seq2seq_kit.run_config import RunConfig
+from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.sealed import read_tensors
 from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.interrupt import Interrupt, Interrupted
+from seq2seq_kit.training.kept_weights import kept_weights
 from seq2seq_kit.training.log import read_metrics
 from seq2seq_kit.training.trainer import Trainer, resume, train
 
 Tiny = Callable[..., RunConfig]
-
-KILLED = """\
-import os, signal, sys
-from pathlib import Path
-import torch
-from seq2seq_kit import sealed
-from seq2seq_kit.run_config import load_config
-from seq2seq_kit.training import trainer, validation
-from seq2seq_kit.training.callbacks import Callback
-
-config, run, where, count = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-torch.set_num_threads(1)
-calls = 0
-
-def kill_at_count(*arguments, **more):
-    global calls
-    calls += 1
-    if calls == count:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-class Killer(Callback):
-    def on_step(self, trainer, step):
-        if where == "step":
-            kill_at_count()
-
-def before(module, name):
-    original = getattr(module, name)
-    def wrapped(*arguments, **more):
-        kill_at_count()
-        return original(*arguments, **more)
-    setattr(module, name, wrapped)
-
-if where == "save":  # the temporary file is written, the rename is not done
-    before(sealed.os, "replace")
-if where == "validation":
-    before(validation, "evaluate")
-trainer.train(load_config(config), run, callbacks=[Killer()])
-"""
 
 
 def facts_that_repeat(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -102,31 +63,59 @@ def reference(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory, one_thread: 
     return run
 
 
-def kill(tiny_values: Callable[..., dict[str, Any]], folder: Path, where: str, count: int) -> Path:
-    config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(tiny_values()))
-    command = [sys.executable, "-c", KILLED, config, folder / "run", where, count]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    return folder / "run"
+@pytest.fixture(scope="module")
+def all_of_it(tiny_values: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """All that a resumed run has to find again: several batches an update, half an epoch done, a mean of the weights, a
+    rate that hangs on the validations, several kept weights."""
+    return tiny_values(
+        max_steps=24,
+        batches_per_update=2,
+        ema_decay=0.9,
+        schedule={"name": "plateau", "patience": 1},
+        validation_metric="chrf",
+        keep_best=2,
+        save_every=5,
+        validate_every=8,
+    )
 
 
-# Saves in order: 1 to 3 encoded data, 4 last, 5 manifest, 6 log, 7 last (step 7), 8 best, 9 curves, 10 last (step 10),
-# 11 last (step 14), 12 best, 13 curves, 14 last (step 20): killed there, the best is of a step that the last state has
-# not reached.
+@pytest.fixture(scope="module")
+def unbroken(all_of_it: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    train(make_config(all_of_it, [], "test"), run)
+    return run
+
+
+# The renamings in order: 1 to 3 encoded data, 4 last state, 5 manifest, 6 log, 7 last (step 5), 8 best and 9 kept
+# weights (step 8), 10 curves, 11 last (step 8), 12 last (step 10), … Killed at 11, the best weights are of a step that
+# the last state has not reached.
 @pytest.mark.parametrize(
     ("where", "count"),
-    [("step", 1), ("step", 12), ("step", 33), ("save", 12), ("save", 14), ("validation", 2)],
+    [
+        ("kill", 1),
+        ("kill", 6),
+        ("kill", 17),
+        ("kill", 24),
+        ("kill in save", 6),
+        ("kill in save", 7),
+        ("kill in save", 9),
+        ("kill in save", 11),
+        ("kill in save", 14),
+        ("kill in validation", 2),
+    ],
 )
 def test_killed_and_resumed_equals_unbroken_bit_for_bit(
-    tiny_values: Callable[..., dict[str, Any]], tmp_path: Path, reference: Path, where: str, count: int
+    all_of_it: dict[str, Any], tmp_path: Path, unbroken: Path, where: Event, count: int
 ) -> None:
-    run = kill(tiny_values, tmp_path, where, count)
+    run = tmp_path / "run"
+    ((code, said),) = train_together(1, all_of_it, run, events={0: (where, count)})
+    assert code == -signal.SIGKILL, said
     _, facts = read_tensors(run / "training.safetensors")
-    assert facts["step"] < 40
+    assert facts["step"] < 24
     resume(run)
-    assert_same_run(run, reference)
+    assert_same_run(run, unbroken)
     assert not list(run.glob("*.tmp"))
+    assert [path.name for path in kept_weights(run)] == [path.name for path in kept_weights(unbroken)]
 
 
 def test_a_run_may_be_broken_many_times(tiny: Tiny, tmp_path: Path, reference: Path, one_thread: None) -> None:
