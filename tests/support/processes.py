@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["seq2seq_kit.training.trainer", "accelerate"])
+_server.set_forkserver_preload(
+    [
+        "seq2seq_kit.training.trainer",
+        "accelerate",
+        "torch._dynamo",  # which the first optimizer loads
+        "pyarrow",
+        "matplotlib.backends.backend_agg",
+        "matplotlib.figure",
+        "sacrebleu",
+    ]
+)
 
 Event = Literal["kill", "kill in save", "kill in validation", "interrupt", "poison"]
 """What happens to a process: SIGKILL before its n-th update, n-th renaming of a new file into its place, or n-th
