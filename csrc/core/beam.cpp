@@ -1,13 +1,12 @@
 #include "core/beam.h"
 
 #include <algorithm>
-#include <string>
+#include <optional>
 
 #include "core/constraints/phrases.h"
 #include "core/ranking.h"
 #include "core/sampling/draw_candidates.h"
 #include "core/sentence_scores.h"
-#include "seq2seq_kit/errors.h"
 
 namespace seq2seq_kit {
 
@@ -92,9 +91,12 @@ Hypothesis Beam::write_out(int64_t node, float sum, double score, Finish finish)
 double Beam::score(float sum, int64_t length) const { return ranking_score(*options_, *sentence_, sum, length); }
 
 void Beam::stop(std::span<const bool> ended) {
-  if (std::find(ended.begin(), ended.end(), true) == ended.end()) return;
-  throw SearchError("semantics '" + std::string(to_string(options_->semantics)) +
-                    "' has no rule for a hypothesis that a stop criterion ends: use 'kit'");
+  std::optional<size_t> likeliest;
+  for (size_t slot = 0; slot < slots_.size(); ++slot) {
+    if (is_over(static_cast<int64_t>(slot))) continue;
+    if (!likeliest || slots_[slot].sum > slots_[*likeliest].sum) likeliest = slot;
+  }
+  stopped_ = likeliest && ended[*likeliest];
 }
 
 std::vector<int64_t> Beam::settled() const {
@@ -118,13 +120,13 @@ double Beam::score_so_far(int64_t slot, int64_t length) const {
   return score(slots_[slot].sum, length) + coverage_.penalty_so_far(slot);
 }
 
-std::vector<Hypothesis> Beam::best_so_far() const {
+std::vector<Hypothesis> Beam::best_so_far(Finish cut) const {
   std::vector<Hypothesis> best = hypotheses();
   if (length_ == 0) return best;
   std::vector<Hypothesis> live;
   for (size_t i = 0; i < slots_.size(); ++i) {
     if (is_over(static_cast<int64_t>(i))) continue;
-    live.push_back(write_out(slots_[i].node, slots_[i].sum, score_so_far(static_cast<int64_t>(i)), Finish::deadline));
+    live.push_back(write_out(slots_[i].node, slots_[i].sum, score_so_far(static_cast<int64_t>(i)), cut));
   }
   std::stable_sort(live.begin(), live.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
   for (Hypothesis& hypothesis : live) {

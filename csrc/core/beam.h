@@ -60,15 +60,21 @@ class Beam {
   /// The `n_best` best finished hypotheses, best first.
   virtual std::vector<Hypothesis> hypotheses() const = 0;
 
-  /// Ends the live slots that `ended` says, as they are. Throws a SearchError where the semantics knows no such thing.
+  /// Ends the live slots that `ended` says, as they are. Where the semantics knows no such thing, the sentence is
+  /// `stopped` once `ended` says so of its likeliest live slot.
   virtual void stop(std::span<const bool> ended);
+
+  /// True when the sentence's search is over: by its rules, or because it is stopped, and its results are
+  /// `best_so_far`.
+  bool over() const { return stopped_ || done(); }
+  bool stopped() const { return stopped_; }
 
   /// The tokens that every hypothesis which may still come first begins with: once here, they are never taken back.
   /// When the beam is done, the best hypothesis.
   std::vector<int64_t> settled() const;
 
-  /// As `hypotheses`, and where these are fewer than `n_best`, the best live ones, marked as cut short.
-  virtual std::vector<Hypothesis> best_so_far() const;
+  /// As `hypotheses`, and where these are fewer than `n_best`, the best live ones, marked with what has cut them short.
+  virtual std::vector<Hypothesis> best_so_far(Finish cut) const;
 
   /// The live slots, and what the next step is fed.
   struct Slot {
@@ -131,6 +137,7 @@ class Beam {
   int64_t limit_;
   int64_t length_ = 0;
   int64_t first_row_ = 0;
+  bool stopped_ = false;
 
   Backpointers backpointers_;
   std::vector<int64_t> tops_;  // [live slots] what `backpointers_` calls their likeliest tokens; empty: not asked for

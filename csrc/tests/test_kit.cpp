@@ -35,7 +35,7 @@ void test_backpointers() {
   beam.advance(Candidates{{-2.5f, -0.25f, 1, kEos}, {-2.75f, -0.5f, 1, 9}}, 30);
   CHECK(beam.wanted() == 1 && beam.slots().size() == 1 && beam.slots()[0].parent == 1 && !beam.done());
   CHECK(beam.hypotheses().size() == 1);
-  const auto cut = beam.best_so_far();
+  const auto cut = beam.best_so_far(Finish::deadline);
   CHECK(cut.size() == 2 && cut[0].finish == Finish::eos && cut[1].finish == Finish::deadline);
   CHECK((cut[1].tokens == std::vector<int64_t>{8, 6, 9}) && cut[1].score == -2.75 / std::pow(3.0, 0.5));
 
@@ -92,9 +92,9 @@ void test_stop_rules() {
 void test_no_way_on() {
   const SearchOptions options;
   KitBeam beam(options, kSentence);
-  CHECK(beam.best_so_far().empty());
+  CHECK(beam.best_so_far(Finish::deadline).empty());
   beam.advance({}, 0);
-  CHECK(beam.done() && beam.hypotheses().empty() && beam.best_so_far().empty());
+  CHECK(beam.done() && beam.hypotheses().empty() && beam.best_so_far(Finish::deadline).empty());
 }
 
 void test_allowed_tokens() {

@@ -42,7 +42,7 @@ struct Layout {
 
 Layout next_layout(const std::vector<Beam*>& beams, const SearchOptions& options, bool shrink) {
   Layout layout;
-  const auto live = [](const Beam* beam) { return beam && !beam->done(); };
+  const auto live = [](const Beam* beam) { return beam && !beam->over(); };
   const bool any = std::any_of(beams.begin(), beams.end(), live);
   for (size_t b = 0; any && b < beams.size(); ++b) {
     if (shrink && !live(beams[b])) continue;
@@ -81,7 +81,7 @@ class Deadline {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-/// Ends the hypotheses that the caller's stop criterion says.
+/// Ends the hypotheses, or the sentences, that the caller's stop criterion says.
 void stop(const SearchControl& control, const std::vector<Beam*>& beams) {
   int64_t width = 0;
   for (const Beam* beam : beams) width = std::max(width, beam ? static_cast<int64_t>(beam->slots().size()) : 0);
@@ -106,8 +106,7 @@ void stop(const SearchControl& control, const std::vector<Beam*>& beams) {
 }
 
 /// Tells the caller of the tokens that are settled since the last time.
-void tell(const SearchControl& control, const Beam& beam, int64_t sentence, int64_t& told) {
-  const std::vector<int64_t> settled = beam.settled();
+void tell(const SearchControl& control, const std::vector<int64_t>& settled, int64_t sentence, int64_t& told) {
   if (static_cast<int64_t>(settled.size()) <= told) return;
   control.on_tokens(sentence, {settled.begin() + told, settled.end()});
   told = static_cast<int64_t>(settled.size());
@@ -153,11 +152,11 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
     if (options.attention) trace.append(step.attention);
 
     std::vector<Beam*> beams;
-    for (const int64_t sentence : active) beams.push_back(all[sentence]->done() ? nullptr : all[sentence].get());
+    for (const int64_t sentence : active) beams.push_back(all[sentence]->over() ? nullptr : all[sentence].get());
     check(advance(step, beams), active, position);
     if (control.stop) stop(control, beams);
     if (control.on_tokens) {
-      for (const int64_t sentence : active) tell(control, *all[sentence], sentence, told[sentence]);
+      for (const int64_t sentence : active) tell(control, all[sentence]->settled(), sentence, told[sentence]);
     }
 
     Layout layout = next_layout(beams, options, shrink);
@@ -172,8 +171,13 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
   }
 
   SearchResult result;
-  for (const auto& beam : all) {
-    result.hypotheses.push_back(out_of_time && !beam->done() ? beam->best_so_far() : beam->hypotheses());
+  for (int64_t b = 0; b < batch; ++b) {
+    const Beam& beam = *all[b];
+    result.hypotheses.push_back(beam.stopped()                ? beam.best_so_far(Finish::stopped)
+                                : out_of_time && !beam.over() ? beam.best_so_far(Finish::deadline)
+                                                              : beam.hypotheses());
+    const auto& best = result.hypotheses.back();
+    if (control.on_tokens && !best.empty()) tell(control, best.front().tokens, b, told[b]);  // what was cut short
     result.attention.emplace_back();
     for (const Hypothesis& hypothesis : result.hypotheses.back()) {
       result.attention.back().push_back(trace.along(hypothesis));

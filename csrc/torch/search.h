@@ -26,7 +26,7 @@ struct SearchControl {
   ScoreProcessors processors;
 
   /// The caller's own stop criterion: from tokens [B, K, 1 + t], BOS first, and sums [B, K] to bool [B, K]: true ends
-  /// the hypothesis there.
+  /// the hypothesis there, or its sentence (`Beam::stop`).
   std::function<at::Tensor(const at::Tensor& tokens, const at::Tensor& sums)> stop;
 
   /// Told of tokens of a sentence's best hypothesis as soon as they are settled: they are never taken back.

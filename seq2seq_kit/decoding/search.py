@@ -60,6 +60,7 @@ def search(
         memory: what ``processors`` are started with.
         processors: the caller's own, applied in order after the built-in options.
         stop: ends hypotheses: ``stop(tokens [B, K, 1 + t], sums [B, K]) -> bool [B, K]``, after each step, BOS first.
+            But for samples, semantics other than kit end the sentence when it says so of the likeliest live one.
         on_tokens: ``on_tokens(sentence, tokens)`` is told, step by step, of the tokens of a sentence's best hypothesis
             that are settled: what every hypothesis that may still come first begins with. They are never taken back,
             and in the end they are the tokens of the first hypothesis.

@@ -6,6 +6,7 @@ import itertools
 import math
 import threading
 import time
+from typing import get_args
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from table_step import TableStep
 from torch import Tensor
 
 from seq2seq_kit.decoding.hypothesis import Hypothesis
-from seq2seq_kit.decoding.options import SearchOptions
+from seq2seq_kit.decoding.options import SearchOptions, Semantics
 from seq2seq_kit.decoding.processors import AllowedTokens, OperatorProcessor
 from seq2seq_kit.decoding.search import Cancellation, search
 from seq2seq_kit.errors import SearchCancelled, SearchError
@@ -178,6 +179,33 @@ def test_a_stop_criterion_ends_hypotheses() -> None:
         search(step, step.state(), options, stop=lambda tokens, sums: torch.ones(1, dtype=torch.bool))
 
 
+@pytest.mark.parametrize("semantics", [each for each in get_args(Semantics) if each != "kit"])
+def test_a_stop_criterion_ends_sentences_where_the_semantics_ends_no_hypotheses(semantics: Semantics) -> None:
+    step = tables()
+    options = SearchOptions(beam_size=3, n_best=3, max_length=20, min_length=6, semantics=semantics)
+    streamed: dict[int, list[int]] = {b: [] for b in range(len(step.table))}
+
+    def five_tokens(tokens: Tensor, sums: Tensor) -> Tensor:
+        return torch.full(sums.shape, tokens.shape[-1] == 1 + 5)
+
+    def on_tokens(sentence: int, tokens: list[int]) -> None:
+        streamed[sentence] += tokens
+
+    found = search(step, step.state(), options, stop=five_tokens, on_tokens=on_tokens)
+    for b, sentence in enumerate(found):
+        assert [(h.finish, len(h.tokens)) for h in sentence] == [("stopped", 5)] * 3
+        assert [h.score for h in sentence] == sorted((h.score for h in sentence), reverse=True)
+        assert streamed[b] == sentence[0].tokens
+    # One sentence alone: the others go on to where they would end anyway.
+    free = search(step, step.state(), options)
+    first = search(step, step.state(), options, stop=lambda tokens, sums: _first_sentence(five_tokens(tokens, sums)))
+    assert first[0] == found[0] and first[1:] == free[1:]
+
+
+def _first_sentence(ended: Tensor) -> Tensor:
+    return ended & (torch.arange(len(ended)) == 0).unsqueeze(-1)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_streamed_tokens_are_never_taken_back(data: st.DataObject) -> None:
@@ -227,8 +255,12 @@ def test_another_thread_cancels() -> None:
 def test_at_the_deadline_the_best_so_far_is_returned_and_marked() -> None:
     step = TableStep(torch.randn(3, 97, 30) * 0.1)
     options = SearchOptions(beam_size=3, n_best=2, max_length=10**6, min_length=10**6, max_seconds=0.1)
-    found = search(slow(step, 0.01), step.state(), options)
-    for sentence in found:
+    streamed: dict[int, list[int]] = {b: [] for b in range(3)}
+    found = search(
+        slow(step, 0.01), step.state(), options, on_tokens=lambda sentence, tokens: streamed[sentence].extend(tokens)
+    )
+    for b, sentence in enumerate(found):
+        assert streamed[b] == sentence[0].tokens
         assert [h.finish for h in sentence] == ["deadline"] * 2
         assert sentence[0].score >= sentence[1].score and len(sentence[0].tokens) >= 1
         total = torch.zeros(())

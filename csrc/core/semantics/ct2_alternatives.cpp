@@ -92,14 +92,14 @@ void Ct2Alternatives::go_on(std::span<const Candidate> candidates) {
   running_ = std::move(running);
 }
 
-std::vector<Hypothesis> Ct2Alternatives::best_so_far() const {
-  if (length() <= prompt_) return RankedBeam::best_so_far();
+std::vector<Hypothesis> Ct2Alternatives::best_so_far(Finish cut) const {
+  if (length() <= prompt_) return RankedBeam::best_so_far(cut);
   std::vector<Alternative> alternatives = alternatives_;
   for (size_t i = 0; i < running_.size(); ++i) {
     const auto slot = static_cast<int64_t>(i), scored = length() - prompt_ - 1;
     const double rest = scored == 0 ? 0 : score_so_far(slot, scored);
     Alternative& alternative = alternatives[running_[i]];
-    alternative.finished = {alternative.log_prob + rest, slots()[i].sum, slots()[i].node, Finish::deadline};
+    alternative.finished = {alternative.log_prob + rest, slots()[i].sum, slots()[i].node, cut};
   }
   return write_out_all(alternatives);
 }

@@ -26,7 +26,7 @@ class Ct2Alternatives : public RankedBeam {
   bool done() const override { return slots().empty() || length() == limit(); }
   HypothesisView processors_view(int64_t slot) const override;
   std::vector<Hypothesis> hypotheses() const override { return write_out_all(alternatives_); }
-  std::vector<Hypothesis> best_so_far() const override;
+  std::vector<Hypothesis> best_so_far(Finish cut) const override;
 
  private:
   struct Alternative {

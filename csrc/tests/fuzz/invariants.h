@@ -41,7 +41,7 @@ inline std::optional<std::vector<seq2seq_kit::Hypothesis>> checked_search(const 
       CHECK(view.length() == steps && view.sequence.front() == options.bos_id);
       CHECK(!std::isnan(beam.slots()[slot].sum));
     }
-    const auto so_far = beam.best_so_far();
+    const auto so_far = beam.best_so_far(Finish::deadline);
     CHECK(static_cast<int64_t>(so_far.size()) <= options.n_best);
     for (const Hypothesis& hypothesis : so_far) check_hypothesis(hypothesis);
   };
