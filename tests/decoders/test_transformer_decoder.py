@@ -29,7 +29,7 @@ def random_memory(*lengths: int) -> Memory:
     return Memory(torch.randn(len(lengths), max(lengths), MEMORY.size), batch.source_mask)
 
 
-@pytest.mark.parametrize("options", [*one_at_a_time(IN_EVAL), *together(DECODER, 12)], ids=name_of)
+@pytest.mark.parametrize("options", [*one_at_a_time(IN_EVAL), *together(DECODER, 6)], ids=name_of)
 def test_it_keeps_the_contract(options: dict[str, Any]) -> None:
     decoder = tiny_decoder(**options)
     shake(decoder)

@@ -18,7 +18,7 @@ TRAINING_ONLY = ("dropout", "attention_dropout", "activation_dropout", "word_dro
 IN_EVAL = {name: values for name, values in SHARED.items() if name not in TRAINING_ONLY}
 
 
-@pytest.mark.parametrize("options", [*one_at_a_time(IN_EVAL), *together(SHARED, 8)], ids=name_of)
+@pytest.mark.parametrize("options", [*one_at_a_time(IN_EVAL), *together(SHARED, 4)], ids=name_of)
 def test_it_keeps_the_contract(options: dict[str, Any]) -> None:
     encoder = tiny_encoder(**options)
     shake(encoder)
@@ -105,6 +105,24 @@ def test_activations_computed_again_give_the_same_gradients() -> None:
         gradients.append([None if p.grad is None else p.grad.clone() for p in encoder.parameters()])
     for one, other in zip(*gradients, strict=True):
         assert (one is None and other is None) or torch.equal(one, other)  # type: ignore[arg-type]
+
+
+def test_only_where_it_is_wanted_are_activations_computed_again() -> None:
+    for again, expected in ((False, 1), (True, 2)):
+        calls: list[int] = []
+        encoder = tiny_encoder(checkpoint_activations=again, layers=1)
+        encoder.layers[0].register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        encoder(tiny_batch((6, 3))).states.sum().backward()
+        assert len(calls) == expected
+
+
+@torch.no_grad()
+def test_padding_and_empty_sources_have_zero_states() -> None:
+    encoder = tiny_encoder()
+    shake(encoder)
+    memory = encoder(tiny_batch((6, 0, 3)))
+    assert not memory.states[~memory.mask].any() and memory.states[memory.mask].any()
+    assert not memory.mean()[1].any() and memory.final == {}
 
 
 def test_no_gradient_is_lost_or_nan_where_a_source_is_empty() -> None:
