@@ -33,12 +33,13 @@ def print_dry_run(config: RunConfig, found: DryRun) -> None:
     if memory.shadow:
         table.add_row("their copy for ema_decay or lora", _megabytes(memory.shadow), "counted")
     table.add_row("optimizer", _megabytes(memory.optimizer), "counted after one update")
-    how = f"measured at its peak, on the largest batch: {examples} × ({source} + {target}) positions"
+    positions = f"{examples} × ({source} + {target}) positions"
+    how = f"measured at its peak, on the largest of {found.batches:,} batches: {positions}"
     table.add_row("gradients and activations", _megabytes(memory.update), how)
     console.print(table)
     if found.report.rows:
         console.print(found.report.table())
-    print(f"The first of {found.batches:,} batches has {len(found.first_batch)} examples:")
+    print(f"The first batch has {len(found.first_batch)} examples:")
     for source_tokens, target_tokens in found.first_batch[:SHOWN]:
         print(f"  source  {_text(source_tokens)}\n  target  {_text(target_tokens)}\n")
 

@@ -74,7 +74,8 @@ def train(
         from seq2seq_kit.training.dry_run import dry_run as look
 
         assert loaded is not None
-        print_dry_run(loaded, look(loaded, device=device, start=start))
+        if is_first_process():
+            print_dry_run(loaded, look(loaded, device=device, start=start))
         return
     if resume is not None:
         summary = trainer.resume(resume, overrides or [], device=device)

@@ -8,24 +8,27 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from seq2seq_kit.data.batching import EpochBatches
 from seq2seq_kit.data.report import Report
-from seq2seq_kit.data.store import Indices
+from seq2seq_kit.data.streaming import StreamedSet
+from seq2seq_kit.data.training_set import TrainingSet, lengths
 from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.device import check_device
 from seq2seq_kit.interfaces import EncodedExample, Task
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig
-from seq2seq_kit.training.corpus import load_corpus
+from seq2seq_kit.training.corpus import load_corpus, token_batches
 from seq2seq_kit.training.fine_tuning import task_of
 from seq2seq_kit.training.processes import Processes
 from seq2seq_kit.training.trainer import Trainer
+
+STREAMED = 100
+"""Batches of a stream to look at."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class DryRun:
     parameters: list[Parameter]  # of the model
     memory: Memory
     report: Report  # of the training data
-    batches: int  # of the first epoch
+    batches: int  # of the first epoch, or of a stream the first ones, at most STREAMED: what was looked at
     first_batch: list[tuple[list[str], list[str]]]  # source and target tokens of each example
 
 
@@ -81,15 +84,29 @@ def dry_run(config: RunConfig, *, device: str = "cpu", start: Path | None = None
         corpus = load_corpus(data, task, prepare=start is None, seed=config.seed, folder=Path(folder))
         trainer = Trainer(config, Path(folder), task, corpus, Processes(check_device(device)), (), start)
         parameters = [Parameter(n, tuple(p.shape), p.requires_grad) for n, p in trainer.model.named_parameters()]
-        batches = trainer._batches.batches(0)
-        first = corpus.train.take(batches[0], 0)
-        memory = _measure(trainer, corpus.train.take(_largest(batches, corpus.train.lengths), 0))
-        return DryRun(parameters, memory, corpus.report, len(batches), [_tokens(task, example) for example in first])
+        first, largest, count = _batches(trainer, corpus.train)
+        memory = _measure(trainer, largest)
+        return DryRun(parameters, memory, corpus.report, count, [_tokens(task, example) for example in first])
 
 
-def _largest(batches: EpochBatches, lengths: NDArray[np.int32]) -> Indices:
-    """The batch with the most positions, padding included; ``lengths`` [N, 2]."""
-    return max(batches, key=lambda batch: len(batch) * int(lengths[batch].max(0).sum()))
+def _batches(
+    trainer: Trainer, data: TrainingSet | StreamedSet
+) -> tuple[list[EncodedExample], list[EncodedExample], int]:
+    """The first batch of the first epoch, the one with the most positions (padding included), and of how many."""
+    if isinstance(data, TrainingSet):
+        indices = token_batches(data, trainer.config.training.batch_tokens, trainer.config.seed).batches(0)
+        largest = max(indices, key=lambda batch: len(batch) * int(data.lengths[batch].max(0).sum()))
+        return data.take(indices[0], 0), data.take(largest, 0), len(indices)
+    stream: Any = trainer._batches.batches(0)
+    found: list[list[EncodedExample]] = []
+    while len(found) < STREAMED and not stream.ends_at(len(found)):
+        found.append(data.take(stream[len(found)], 0))
+    return found[0], max(found, key=_positions), len(found)
+
+
+def _positions(examples: Sequence[EncodedExample]) -> int:
+    sizes = np.array([lengths(example) for example in examples])  # [B, 2]
+    return len(examples) * int(sizes.max(0).sum())
 
 
 def _measure(trainer: Trainer, examples: Sequence[EncodedExample]) -> Memory:

@@ -35,6 +35,8 @@ def task_of(run: Path, config: RunConfig) -> Task:
     """
     manifest = read_manifest(run)
     ours, theirs = config.task.model_dump(mode="json"), manifest.config["task"]
+    if ours["name"].rpartition("/")[2] != theirs["name"].rpartition("/")[2]:
+        raise ConfigError(f"task: is {ours['name']!r}, but {run} was trained for {theirs['name']!r}")
     for field, value in ours.items():
         if "tokenizer" in field and value != theirs.get(field):
             raise ConfigError(
@@ -55,10 +57,7 @@ def start_from(run: Path, model: Model, task: Task) -> None:
     """
     start = load_run(run, "best", next(model.parameters()).device)
     what = f"{run}: its weights do not fit the model of this configuration"
-    for side in ("source", "target"):
-        here, there = getattr(task, f"{side}_spec"), getattr(start.task, f"{side}_spec")
-        if here != there:
-            raise CheckpointError(f"{what}: its {side} vocabulary is {there}, and here {here}")
+    _check_same_vocabularies(what, start.task, task)
     ours, theirs = weights(model), weights(start.model)
     for name in {**ours, **theirs}:
         if name not in theirs or name not in ours:
@@ -67,6 +66,17 @@ def start_from(run: Path, model: Model, task: Task) -> None:
         if here != there:
             raise CheckpointError(f"{what}: the parameter {name} has the shape {there} there and {here} here")
     model.load_state_dict(start.model.state_dict())
+
+
+def _check_same_vocabularies(what: str, theirs: Task, ours: Task) -> None:
+    for side, tokenizer in ours.tokenizers().items():
+        other = theirs.tokenizers()[side]
+        one, two = other.vocab_size, tokenizer.vocab_size
+        tokens = zip(other.tokens(range(min(one, two))), tokenizer.tokens(range(min(one, two))), strict=True)
+        other_tokens = [f" (token {i} is {a!r} there and {b!r} here)" for i, (a, b) in enumerate(tokens) if a != b]
+        if one != two or other_tokens:
+            sizes = f"has {one:,} tokens there and {two:,} here"
+            raise CheckpointError(f"{what}: the {side} vocabulary {sizes}{''.join(other_tokens[:1])}")
 
 
 def warn_of_unknown_tokens(run: Path, examples: Sequence[EncodedExample], task: Task) -> None:

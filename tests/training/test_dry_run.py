@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.errors import ConfigError
-from seq2seq_kit.run_config import RunConfig
+from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.training.callbacks import Callback
 from seq2seq_kit.training.dry_run import dry_run
 from seq2seq_kit.training.trainer import Trainer, train
@@ -71,6 +71,15 @@ def test_the_first_batch_can_be_read(tiny: Tiny, number_pairs: list[tuple[str, s
     assert texts and set(texts) <= set(number_pairs)
     assert {source[-1] for source, _ in found.first_batch} == {"</s>"}
     assert found.batches > 1 and found.report.read == len(number_pairs)
+
+
+def test_of_a_stream_the_first_batches_are_looked_at(tiny_values: Callable[..., dict[str, Any]]) -> None:
+    values = tiny_values(max_steps=1)
+    plain, streamed = (
+        dry_run(make_config({**values, "data": {**values["data"], "streaming": streaming}}, [], "test"))
+        for streaming in (False, True)
+    )
+    assert streamed.memory.batch == plain.memory.batch and streamed.batches == plain.batches
 
 
 def test_mistakes_are_those_of_a_training(tiny_values: Callable[..., dict[str, Any]], tiny: Tiny) -> None:

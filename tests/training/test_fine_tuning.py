@@ -13,8 +13,12 @@ from torch import nn
 from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.decoding.pipeline import load
 from seq2seq_kit.errors import CheckpointError, ConfigError
+from seq2seq_kit.interfaces import Example
+from seq2seq_kit.model import build_model
+from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.training.callbacks import Callback
+from seq2seq_kit.training.fine_tuning import start_from
 from seq2seq_kit.training.parameter_names import matching
 from seq2seq_kit.training.trainer import Trainer, resume, train
 
@@ -91,6 +95,26 @@ def test_what_does_not_fit_is_named(
     with pytest.raises((ConfigError, CheckpointError), match=message):
         train(make_config(values, [], "test"), tmp_path / "tuned", start=run)
     assert not (tmp_path / "tuned").exists()
+
+
+def test_a_vocabulary_that_does_not_fit_is_named_with_sizes_and_tokens(tiny: Tiny, run: Path) -> None:
+    config = tiny()
+    for sources, message in (
+        (["ten"], r"the source vocabulary has 14 tokens there and 5 here \(token 4 is '\w+' there and 'ten' here\)"),
+        (["a b c d e f g h i j"], r"has 14 tokens there and 14 here \(token 4 is '\w+' there and 'a' here\)"),
+    ):
+        task = build("task", config.task)
+        task.prepare([Example(text, "un") for text in sources])
+        model = build_model(config.model, task.source_spec, task.target_spec)
+        with pytest.raises(CheckpointError, match=message):
+            start_from(run, model, task)
+
+
+def test_a_run_of_another_task_is_named(tiny_values: Values, tmp_path: Path, run: Path) -> None:
+    values = tiny_values(max_steps=1)
+    values["task"], values["model"] = "language_model", {"decoder": {**values["model"]["decoder"], "attention": "none"}}
+    with pytest.raises(ConfigError, match=r"task: is 'language_model', but .* was trained for 'translation'"):
+        train(make_config(values, [], "test"), tmp_path / "tuned", start=run)
 
 
 def test_a_run_that_is_none_is_named(tiny: Tiny, tmp_path: Path) -> None:
