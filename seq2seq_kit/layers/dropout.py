@@ -44,6 +44,6 @@ class WordDropout(Dropout):
 def keep_mask(like: Tensor, probability: float) -> Tensor:
     """0 with ``probability``, otherwise what keeps the mean; of the shape and dtype of ``like``, on the CPU."""
     count, dropped = like.numel(), min(round(probability * LEVELS), LEVELS - 1)
-    words = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    words = torch.empty((count + 3) // 4, dtype=torch.int64, device=like.device).random_(-(2**63), None)
     draws = words.view(torch.int16)[:count].view(like.shape)  # uniform from -LEVELS / 2
     return (draws >= dropped - LEVELS // 2).to(like.dtype).mul_(LEVELS / (LEVELS - dropped))
