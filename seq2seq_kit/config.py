@@ -130,7 +130,8 @@ def validate(config_class: type[Config], values: Any, where: str) -> Any:
     try:
         return config_class.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{where}: {_explain(detail)}" for detail in error.errors())) from None
+        details = [d for d in error.errors() if d["type"] != "default_factory_not_called"]  # follows from another one
+        raise ConfigError("\n".join(f"{where}: {_explain(detail)}" for detail in details)) from None
 
 
 def _explain(detail: Any) -> str:

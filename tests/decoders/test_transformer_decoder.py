@@ -142,6 +142,12 @@ def test_attention_dropout_is_the_default_of_the_lookup_too() -> None:
     }
 
 
+def test_a_wrong_value_gets_one_sentence() -> None:
+    with pytest.raises(ConfigError) as caught:
+        tiny_decoder(heads="many")
+    assert str(caught.value).startswith("test: heads: input should be") and "\n" not in str(caught.value)
+
+
 @torch.no_grad()
 def test_the_layer_whose_attention_is_wanted_is_never_dropped() -> None:
     decoder = tiny_decoder(layer_drop=0.99).train()
