@@ -5,7 +5,7 @@
                            component, the digests of the tokenizer files; readable without any plugin
 ``model.safetensors``      the best weights; its metadata holds their step and scores
 ``weights-*.safetensors``  those of other validations, with ``training.keep_best`` and ``training.keep_last``
-``training.safetensors``   the last state: weights, optimizer, random generators, position in the data
+``training.safetensors``   the last state: weights, optimizer, schedules, position in the data
 ``tokenizers/``            what the task saved
 ``metrics.jsonl``          one JSON object a line, for training and validation
 =========================  ===========================================================================================

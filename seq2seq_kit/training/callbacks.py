@@ -31,9 +31,9 @@ class Callback:
 
     A callback reads its trainer's ``config``, ``run`` (the folder), ``task``, ``state``, ``metric`` (the name of what
     is best), ``model``, ``evaluated`` (the model as it is validated and saved) and, after a validation, ``decoded`` (an
-    ``Evaluation``: examples, outputs, metrics). It may call ``trainer.stop(reason)``, and must leave parameters and
-    random generators alone, or a resumed run is no longer the same. An exception from a callback ends the training with
-    that exception.
+    ``Evaluation``: examples, outputs, metrics). It may call ``trainer.stop(reason)``, and must leave parameters alone,
+    or a resumed run is no longer the same. Of several processes only the first has callbacks. An exception from a
+    callback ends the training with that exception.
     """
 
     def on_start(self, trainer: Trainer) -> None:

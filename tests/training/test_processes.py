@@ -63,8 +63,10 @@ def test_torchrun_with_two_processes_gives_the_losses_of_one(values: Values, tmp
     assert ours == pytest.approx(theirs, abs=1e-5)
 
 
-def test_a_process_may_have_nothing_to_do(values: Values, tmp_path: Path) -> None:
-    config = values(batches_per_update=1, max_steps=8)
+@pytest.mark.parametrize("training", [{"batches_per_update": 1}, {"on_out_of_memory": "split"}])
+def test_a_process_may_have_nothing_to_do_at_the_end(values: Values, tmp_path: Path, training: dict[str, Any]) -> None:
+    """No batch at all, or none while the gradients are added up: that waits until no batch has to be halved."""
+    config = values(max_steps=8, **training)
     train(make_config(config, [], "test"), tmp_path / "one")
     assert [code for code, _ in train_together(2, config, tmp_path / "two")] == [0, 0]
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-5)
