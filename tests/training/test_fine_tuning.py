@@ -29,7 +29,7 @@ Values = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def run(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fine_tuning") / "run"
-    train(tiny(max_steps=20), folder)
+    train(tiny(max_steps=20, validate_every=100), folder)
     return folder
 
 

@@ -121,7 +121,7 @@ def test_adapters_get_the_gradient_of_the_weight_through_the_training_objective(
 def test_only_adapters_learn_and_an_ordinary_run_is_saved(tiny: Tiny, tmp_path: Path) -> None:
     weights, run = Weights(), tmp_path / "run"
     lora = {"rank": 2, "targets": ["decoder.output_layer", "encoder.network", "*.embedding"], "dropout": 0.1}
-    config = tiny(max_steps=20, learning_rate=0.05, lora=lora, validation_metric="loss")
+    config = tiny(max_steps=20, learning_rate=0.05, lora=lora, validation_metric="loss", validate_every=100)
     summary = train(config, run, callbacks=[weights])
     assert weights.gradients and all(name.endswith((".a", ".b")) for name in weights.gradients)
     adapters, facts = read_tensors(run / "adapters.safetensors")
@@ -141,8 +141,8 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(tiny: Tiny, tmp_path: Pat
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train(tiny(max_steps=14, lora=lora), tmp_path / "unbroken")
-        train(tiny(max_steps=9, lora=lora), tmp_path / "run")
+        train(tiny(max_steps=14, lora=lora, validate_every=100), tmp_path / "unbroken")
+        train(tiny(max_steps=9, lora=lora, validate_every=100), tmp_path / "run")
         resume(tmp_path / "run", ["training.max_steps=14"])
     finally:
         torch.set_num_threads(threads)

@@ -37,7 +37,11 @@ class Weights(Callback):
 
 def test_the_mean_follows_its_formula_and_is_what_is_saved(tiny: Tiny, tmp_path: Path) -> None:
     weights = Weights()
-    train(tiny(max_steps=12, ema_decay=0.5, validation_metric="loss"), tmp_path / "run", callbacks=[weights])
+    train(
+        tiny(max_steps=12, ema_decay=0.5, validation_metric="loss", validate_every=100),
+        tmp_path / "run",
+        callbacks=[weights],
+    )
     name = "decoder.embedding.weight"
     mean = weights.trained[0][name]
     for t in range(1, 13):
@@ -65,9 +69,9 @@ def test_a_resumed_run_has_the_same_mean_bit_for_bit(tiny: Tiny, tmp_path: Path)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train(tiny(max_steps=24, ema_decay=0.9), tmp_path / "unbroken")
-        train(tiny(max_steps=13, ema_decay=0.9), tmp_path / "run")
-        resume(tmp_path / "run", ["training.max_steps=24"])
+        train(tiny(max_steps=14, ema_decay=0.9, validate_every=100), tmp_path / "unbroken")
+        train(tiny(max_steps=9, ema_decay=0.9, validate_every=100), tmp_path / "run")
+        resume(tmp_path / "run", ["training.max_steps=14"])
     finally:
         torch.set_num_threads(threads)
     ours, theirs = (read_tensors(tmp_path / run / "training.safetensors")[0] for run in ("run", "unbroken"))
