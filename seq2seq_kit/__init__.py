@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seq2seq_kit.components import Component
     from seq2seq_kit.config import ComponentConfig, TaskConfig, component_field
-    from seq2seq_kit.criteria.forced import criterion_in_chunks, log_probs_in_chunks, loss_in_chunks, teacher_force
+    from seq2seq_kit.criteria.chunks import criterion_in_chunks, log_probs_in_chunks, loss_in_chunks
+    from seq2seq_kit.criteria.forced import teacher_force
     from seq2seq_kit.criteria.token_wise import WithBase
     from seq2seq_kit.decoding.ensemble import Ensemble, Member
     from seq2seq_kit.decoding.hypothesis import Hypothesis
@@ -98,12 +99,12 @@ _LAZY = {
     "WithBase": "seq2seq_kit.criteria.token_wise",
     "build": "seq2seq_kit.registry",
     "component_field": "seq2seq_kit.config",
-    "criterion_in_chunks": "seq2seq_kit.criteria.forced",
+    "criterion_in_chunks": "seq2seq_kit.criteria.chunks",
     "hookimpl": "seq2seq_kit.hookspecs",
     "load": "seq2seq_kit.decoding.pipeline",
     "load_ensemble": "seq2seq_kit.decoding.run_ensemble",
-    "log_probs_in_chunks": "seq2seq_kit.criteria.forced",
-    "loss_in_chunks": "seq2seq_kit.criteria.forced",
+    "log_probs_in_chunks": "seq2seq_kit.criteria.chunks",
+    "loss_in_chunks": "seq2seq_kit.criteria.chunks",
     "preset": "seq2seq_kit.decoding.presets",
     "register": "seq2seq_kit.registry",
     "search": "seq2seq_kit.decoding.search",

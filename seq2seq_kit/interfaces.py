@@ -326,7 +326,8 @@ class Criterion(nn.Module, ABC):
             model: in training or in eval mode, as this criterion.
             forcing: the probability that the decoder is fed the label and not its own output.
         """
-        from seq2seq_kit.criteria.forced import criterion_in_chunks, teacher_force
+        from seq2seq_kit.criteria.chunks import criterion_in_chunks
+        from seq2seq_kit.criteria.forced import teacher_force
 
         return criterion_in_chunks(self, teacher_force(model, batch, forcing), batch)
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.criteria.alignment_file import AlignmentFile
-from seq2seq_kit.criteria.forced import criterion_in_chunks, teacher_force
+from seq2seq_kit.criteria.chunks import criterion_in_chunks
+from seq2seq_kit.criteria.forced import teacher_force
 from seq2seq_kit.criteria.token_wise import WithBase
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import Batch, CriterionOutput, TargetSpec

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq_kit.config import ComponentConfig, component_field
-from seq2seq_kit.criteria.forced import Forced, criterion_in_chunks, log_probs_in_chunks, read_attention, teacher_force
+from seq2seq_kit.criteria.chunks import criterion_in_chunks, log_probs_in_chunks
+from seq2seq_kit.criteria.forced import Forced, read_attention, teacher_force
 from seq2seq_kit.criteria.token_wise import WithBase
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.mbr import utility

@@ -6,7 +6,8 @@ from pydantic import Field
 from torch import Tensor
 
 from seq2seq_kit.config import ComponentConfig, component_field
-from seq2seq_kit.criteria.forced import loss_in_chunks, teacher_force
+from seq2seq_kit.criteria.chunks import loss_in_chunks
+from seq2seq_kit.criteria.forced import teacher_force
 from seq2seq_kit.criteria.token_wise import WithBase, log_probabilities
 from seq2seq_kit.interfaces import Batch, CriterionOutput, TargetSpec
 from seq2seq_kit.model import Model

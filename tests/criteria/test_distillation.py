@@ -10,7 +10,7 @@ import torch
 
 from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.config import validate
-from seq2seq_kit.criteria import forced
+from seq2seq_kit.criteria import chunks
 from seq2seq_kit.criteria.distillation import Distillation, DistillationConfig
 from seq2seq_kit.errors import CheckpointError, ConfigError
 from seq2seq_kit.interfaces import Batch, Example, Task
@@ -51,7 +51,7 @@ def criterion(teacher: Path, task: Task, **options: Any) -> Distillation:
 def test_the_loss_is_that_of_teacher_and_labels(
     tiny_run: Path, task: Task, student: Model, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forced, "CHUNK", 100)
+    monkeypatch.setattr(chunks, "CHUNK", 100)
     assert batch.target is not None and batch.target_mask is not None
     output = criterion(tiny_run, task).objective(student, batch)
     scores = student(batch)[0][batch.target_mask]  # [N, V]

@@ -11,7 +11,7 @@ from tiny_models import SOURCE, TARGET, member, model_config, tiny_batch
 from torch import Tensor
 
 from seq2seq_kit.config import validate
-from seq2seq_kit.criteria import forced
+from seq2seq_kit.criteria import chunks
 from seq2seq_kit.criteria.cross_entropy import CrossEntropy, CrossEntropyConfig
 from seq2seq_kit.criteria.minimum_risk import MinimumRisk, MinimumRiskConfig
 from seq2seq_kit.decoding.hypothesis import Hypothesis
@@ -57,7 +57,7 @@ def by_brute_force(model: Model, batch: Batch, candidates: list[Any], costs: lis
 def test_value_and_gradient_are_those_of_all_outputs_of_a_tiny_language(
     alpha: float, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forced, "CHUNK", chunk)
+    monkeypatch.setattr(chunks, "CHUNK", chunk)
     torch.manual_seed(0)
     model = build_model(model_config(), SOURCE, TINY).train()
     batch = tiny_batch((4, 2))

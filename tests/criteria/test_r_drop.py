@@ -8,7 +8,7 @@ from tiny_models import TARGET, member, tiny_batch
 from torch import Tensor
 
 from seq2seq_kit.config import validate
-from seq2seq_kit.criteria import forced
+from seq2seq_kit.criteria import chunks
 from seq2seq_kit.criteria.cross_entropy import CrossEntropy, CrossEntropyConfig
 from seq2seq_kit.criteria.r_drop import RDrop, RDropConfig
 from seq2seq_kit.errors import ConfigError
@@ -27,7 +27,7 @@ def model(dropout: float = 0.3) -> Model:
 
 
 def test_the_loss_is_half_of_the_papers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forced, "CHUNK", 33)
+    monkeypatch.setattr(chunks, "CHUNK", 33)
     one, batch = model(), tiny_batch((5, 3, 4))
     assert batch.target is not None and batch.target_mask is not None
     torch.manual_seed(1)
