@@ -18,7 +18,7 @@ from seq2seq_kit.data.config import DataConfig, Source
 from seq2seq_kit.data.readers import data_file
 from seq2seq_kit.data.report import Report
 from seq2seq_kit.data.store import IDS, TEXT, EncodedStore, TextStore, read_batches
-from seq2seq_kit.errors import DataError
+from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.interfaces import Task
 from seq2seq_kit.sealed import digest, read_json, write_json
 
@@ -46,7 +46,7 @@ class Cache:
         place: the folder of this data.
     """
 
-    def __init__(self, folder: Path, config: DataConfig, task: Task) -> None:
+    def __init__(self, folder: Path, config: DataConfig, task: Task, seed: int) -> None:
         made_from = {
             "format": FORMAT,
             "task": task.config.model_dump(mode="json"),
@@ -57,9 +57,10 @@ class Cache:
             "filters": [section.model_dump(mode="json") for section in config.filters],
             "texts": bool(config.transforms),
         }
+        if config.filters:  # which may draw
+            made_from["seed"] = seed
         key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
         self.place = folder / key
-        self._sources = config.train
         self._texts = bool(config.transforms)
 
     def find(self) -> Cached | None:
@@ -91,12 +92,12 @@ class Cache:
         """Is there data that was made from the files as they are now?"""
         try:
             return self.find() is not None
-        except DataError:
+        except UserError:
             return False
 
-    def write_facts(self, counts: list[int], report: Report, digest: str) -> None:
-        """Complete what is in ``place``."""
-        facts = {"files": _files(self._sources), "counts": counts, "report": report.as_dict(), "digest": digest}
+    def write_facts(self, files: list[dict[str, Any]], counts: list[int], report: Report, digest: str) -> None:
+        """Complete what is in ``place``, which was made from ``files`` (see :func:`files_now`)."""
+        facts = {"files": files, "counts": counts, "report": report.as_dict(), "digest": digest}
         write_json(self.place / "corpus.json", facts)
 
 
@@ -114,8 +115,8 @@ def data_files(sources: Iterable[Source]) -> list[Path]:
     return [path for path in map(data_file, names) if path is not None]
 
 
-def _files(sources: Iterable[Source]) -> list[dict[str, Any]]:
-    """The data files, to be known again by :func:`_is_same`."""
+def files_now(sources: Iterable[Source]) -> list[dict[str, Any]]:
+    """The data files as they are now, to be known again."""
     files = []
     for path in data_files(sources):
         stat = path.stat()

@@ -51,18 +51,22 @@ class DataConfig(Config):
     streaming: bool = False
     """Keep nothing: read, filter and encode the training data anew in every epoch, corpus after corpus. Slower, and a
     resumed run reads up to where it was; for a corpus that does not fit on the disk twice."""
-    shuffle_buffer: int = Field(default=100_000, ge=1)
+    shuffle_buffer: int = Field(default=50_000, ge=1)
     """With ``streaming``: examples that are in memory, and batched and shuffled with each other."""
     cache: str | None = None
     """The folder for encoded training data, which several runs may share; default: ``data`` in the run folder."""
 
     @model_validator(mode="after")
-    def _one_way_of_mixing(self) -> DataConfig:
+    def _what_goes_together(self) -> DataConfig:
         weighted = [source.weight is not None for source in self.train]
         if any(weighted) and not all(weighted):
             raise PydanticCustomError("sentence", "give every corpus of train a weight, or none")
         if any(weighted) and self.temperature is not None:
             raise PydanticCustomError("sentence", "the corpora of train have weights: leave temperature out")
+        if self.temperature is not None and len(self.train) == 1:
+            raise PydanticCustomError("sentence", "temperature mixes several corpora, and train has one: leave it out")
+        if self.streaming and self.cache is not None:
+            raise PydanticCustomError("sentence", "streaming keeps nothing: leave cache out")
         if self.streaming and (any(weighted) or self.temperature is not None):
             raise PydanticCustomError("sentence", "streaming reads one corpus after the other: leave weights out")
         return self

@@ -14,13 +14,13 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from seq2seq_kit.console import stderr
-from seq2seq_kit.data.cache import Cache, Cached
+from seq2seq_kit.data.cache import Cache, Cached, files_now
 from seq2seq_kit.data.config import DataConfig, Source
 from seq2seq_kit.data.meter import Meter
 from seq2seq_kit.data.mixing import Mixture, shares
 from seq2seq_kit.data.report import Report
 from seq2seq_kit.data.sieve import Sieve
-from seq2seq_kit.data.store import IDS, TEXT, EncodedStore, TextStore, Writer
+from seq2seq_kit.data.store import IDS, ROWS, TEXT, EncodedStore, TextStore, Writer
 from seq2seq_kit.data.streaming import LEARNT_FROM, StreamedSet, Texts
 from seq2seq_kit.data.training_set import Noise, TrainingSet
 from seq2seq_kit.errors import DataError
@@ -28,9 +28,6 @@ from seq2seq_kit.interfaces import Example, Task
 from seq2seq_kit.registry import build
 
 log = logging.getLogger(__name__)
-
-ROWS = 4096
-"""Examples in a record batch: as many are in memory at a time."""
 
 
 def training_set(
@@ -52,7 +49,7 @@ def training_set(
         noise = Noise(transforms, task, seed, config.max_length) if transforms else None
         return StreamedSet(config, task, seed, noise), Report()
     folder = Path(config.cache) if config.cache is not None else folder
-    found = None if prepare or folder is None else Cache(folder, config, task).find()
+    found = None if prepare or folder is None else Cache(folder, config, task, seed).find()
     if found is None:
         found = _made(config, task, prepare, seed, folder)
     mixture = noise = None
@@ -70,15 +67,20 @@ def _made(config: DataConfig, task: Task, prepare: bool, seed: int, folder: Path
     sieve = Sieve(config, task, seed)
     temporary = None if folder is None else folder / f"text.{os.getpid()}.tmp"
     try:
+        files = [] if folder is None else files_now(config.train)  # before they are read: they may change meanwhile
         texts = _read(config, readers, sieve, temporary)
         if prepare:
             task.prepare(_Shown(texts, "learning tokenizers"))
-        cache = None if folder is None else Cache(folder, config, task)
+        cache = None if folder is None else Cache(folder, config, task, seed)
         if cache is not None and cache.is_current():
             found = cache.find()
             assert found is not None
             return found
-        return _encode(config, task, texts, sieve, cache)
+        made = _encode(config, task, texts, sieve, cache)
+        if cache is not None:
+            cache.write_facts(files, made.counts, made.report, made.digest)
+        _tell(config, made.report)
+        return made
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -137,11 +139,8 @@ def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: Sieve
                 raise DataError(_nothing_left(source, config, sieve.report))
             counts.append(count)
     encoded = EncodedStore(ids.batches)
-    digest = encoded.digest()
-    if cache is not None:
-        cache.write_facts(counts, sieve.report, digest)
-    _tell(config, sieve.report)
-    return Cached(encoded, TextStore(kept_texts.batches) if kept_texts else None, counts, sieve.report, digest)
+    stored = None if kept_texts is None else TextStore(kept_texts.batches)
+    return Cached(encoded, stored, counts, sieve.report, encoded.digest())
 
 
 def _tell(config: DataConfig, report: Report) -> None:

@@ -27,6 +27,9 @@ try:
 except ImportError:
     raise UserError("training data is kept in Arrow files: pip install 'seq2seq_kit[train]'") from None
 
+ROWS = 4096
+"""Examples in a record batch: as many are encoded, and in memory, at a time."""
+
 Indices = Sequence[int] | NDArray[np.integer]
 
 _BESIDE = [("id", pa.string()), ("extras", pa.string())]

@@ -16,6 +16,7 @@ from seq2seq_kit.data.batching import TokenBatches
 from seq2seq_kit.data.cache import data_files
 from seq2seq_kit.data.config import DataConfig
 from seq2seq_kit.data.sieve import Sieve
+from seq2seq_kit.data.store import ROWS
 from seq2seq_kit.data.training_set import Noise, lengths
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.interfaces import EncodedExample, Example, Task
@@ -76,15 +77,18 @@ class StreamedSet:
     def blocks(self) -> Iterator[list[Streamed]]:
         """The examples that the filters leave, ``data.shuffle_buffer`` at a time."""
         sieve, left, index = Sieve(self._config, self._task, self._seed), iter(Texts(self._config, self._task)), 0
-        while texts := list(islice(left, self._config.shuffle_buffer)):
+        block: list[Streamed] = []
+        while texts := list(islice(left, min(ROWS, self._config.shuffle_buffer))):
             kept = [text for example in texts if (text := sieve.text(example)) is not None]
-            block = []
             for text, encoded in zip(kept, self._task.encode(kept), strict=True):
                 if (ids := sieve.ids(encoded, text)) is not None:
                     block.append(Streamed(index, text, ids))
                     index += 1
-            if block:
-                yield block
+            while len(block) >= self._config.shuffle_buffer:
+                yield block[: self._config.shuffle_buffer]
+                block = block[self._config.shuffle_buffer :]
+        if block:
+            yield block
 
 
 class StreamedBatches:

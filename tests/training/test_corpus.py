@@ -230,6 +230,8 @@ def test_several_corpora_by_weight_and_by_temperature(data: Path, tmp_path: Path
     [
         ({"train": [{"paths": ["a"], "weight": 1}, {"paths": ["b"]}]}, "give every corpus of train a weight, or none"),
         ({"train": [{"paths": ["a"], "weight": 1}], "temperature": 2.0}, "leave temperature out"),
+        ({"train": ["a"], "temperature": 2.0}, "train has one: leave it out"),
+        ({"train": ["a"], "streaming": True, "cache": "c"}, "streaming keeps nothing"),
         ({"train": []}, "train"),
         ({"train": [{"paths": ["a"], "wieght": 1}]}, "did you mean 'weight'"),
         ({"train": ["a", "b", "c"]}, "at most 2"),
