@@ -24,6 +24,7 @@ QUESTIONS = (
     "scan",
     "train_speed",
     "train_losses",
+    "corpus_memory",
     "parity_ct2",
     "parity_hf",
     "parity_peer_code",
