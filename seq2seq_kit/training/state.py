@@ -39,6 +39,20 @@ class Window:
     positions: int = 0  # of source and target
     padding: int = 0  # how many of them hold none of a sentence
 
+    def __iadd__(self, other: Window) -> Window:
+        for f in fields(self):
+            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+        return self
+
+    def means(self) -> dict[str, float]:
+        """By the names of ``metrics.jsonl``."""
+        return {
+            "loss": self.loss / self.tokens,
+            "gradient_norm": self.gradient_norm / self.steps,
+            "tokens_per_second": round(self.tokens / self.seconds, 1),
+            "padding": self.padding / self.positions,
+        }
+
 
 @dataclass
 class TrainingState:

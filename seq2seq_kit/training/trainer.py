@@ -25,7 +25,7 @@ from seq2seq_kit.console import stderr
 from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.errors import ConfigError, DataError, UserError
 from seq2seq_kit.evaluation.evaluate import Evaluation
-from seq2seq_kit.interfaces import Batch, Criterion, Task
+from seq2seq_kit.interfaces import Criterion, Task
 from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig, TrainingConfig
@@ -49,6 +49,7 @@ from seq2seq_kit.training.samples import Samples
 from seq2seq_kit.training.seeding import seed_generators
 from seq2seq_kit.training.shadow import shadow_of
 from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
+from seq2seq_kit.training.supply import Supply, positions_of
 from seq2seq_kit.training.update import NotFinite, Updater
 from seq2seq_kit.training.validation import Validator
 
@@ -192,7 +193,7 @@ class Trainer:
         self._rate = build("schedule", config.training.schedule)
         self._forcing = build("schedule", config.training.teacher_forcing)
         self._batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
-        self._epoch: tuple[int, Any] = (-1, None)
+        self._supply = Supply(task, corpus.train, self._batches, processes)
         self._validator = Validator(config, task, corpus, device)
         self._callbacks = [*_own_callbacks(config.training), *callbacks] if processes.first else []
         self._stop_reason: str | None = None
@@ -343,9 +344,7 @@ class Trainer:
         rate = config.learning_rate * self._rate(number)
         forcing = self._forcing(number)
         rate, forcing = self._processes.numbers_of_first(rate, forcing)
-        wanted = [self._next_indices() for _ in range(config.batches_per_update)]
-        mine = self._processes.share(wanted)
-        batches = [self.task.collate(self._corpus.train.take(indices, epoch)) for epoch, indices in mine]
+        batches = self._supply.take(state, config.batches_per_update)
         seed_generators(self.config.seed, number, self._processes.rank)
         try:
             done = self._update(batches, rate, forcing)
@@ -357,34 +356,14 @@ class Trainer:
             raise self._too_large(number, cause) from None
         if self._shadow:
             self._shadow.update(number)
+        positions, padding = map(int, self._processes.add(*positions_of(batches)))
+        seconds = time.perf_counter() - start
         state.step = number
         state.tokens += done.tokens
-        seconds = time.perf_counter() - start
-        positions, padding = map(int, self._processes.add(*_positions(batches)))
+        state.step_seconds += seconds
+        state.window += Window(1, done.loss * done.tokens, done.tokens, done.gradient_norm, seconds, positions, padding)
         share = padding / positions
-        step = Step(number, done.loss, done.tokens, seconds, done.gradient_norm, rate, forcing, share)
-        state.step_seconds += step.seconds
-        window = state.window
-        window.steps += 1
-        window.loss += done.loss * done.tokens
-        window.tokens += done.tokens
-        window.gradient_norm += done.gradient_norm
-        window.seconds += step.seconds
-        window.positions += positions
-        window.padding += padding
-        return step
-
-    def _next_indices(self) -> tuple[int, Sequence[int]]:
-        """The epoch and the examples of the batch that the state points to; it then points to the one after it."""
-        state = self.state
-        if self._epoch[0] != state.epoch:
-            self._epoch = state.epoch, self._batches.batches(state.epoch)
-        batches = self._epoch[1]
-        batch = state.epoch, batches[state.batch]
-        state.batch += 1
-        if batches.ends_at(state.batch):
-            state.epoch, state.batch = state.epoch + 1, 0
-        return batch
+        return Step(number, done.loss, done.tokens, seconds, done.gradient_norm, rate, forcing, share)
 
     def _too_large(self, step: int, cause: OutOfMemory) -> UserError:
         if self.config.training.on_out_of_memory == "stop":
@@ -409,11 +388,8 @@ class Trainer:
             "step": state.step,
             "epoch": state.epoch,
             "seconds": round(self.seconds, 3),
-            "loss": window.loss / window.tokens,
-            "gradient_norm": window.gradient_norm / window.steps,
-            "tokens_per_second": round(window.tokens / window.seconds, 1),
+            **window.means(),
             "target_tokens": state.tokens,
-            "padding": window.padding / window.positions,
             "learning_rate": config.learning_rate * self._rate(state.step),
             "teacher_forcing": self._forcing(state.step),
         }
@@ -437,10 +413,10 @@ class Trainer:
         if config.keep_best == 1 and config.keep_last == 0:
             state.kept = []
             return
-        validations = [*state.kept, (state.step, metrics[metric])]
-        last = sorted(validations, reverse=True)[: config.keep_last]
-        state.kept = sorted({*self._validator.best_first(validations)[: config.keep_best], *last})
-        if validations[-1] in state.kept:
+        this = state.step, metrics[metric]
+        ranked = self._validator.best_first([*state.kept, this])
+        state.kept = sorted({*ranked[: config.keep_best], *sorted(ranked, reverse=True)[: config.keep_last]})
+        if this in state.kept:
             save_weights(self.run, self.evaluated, facts, kept_name(state.step))
 
     def _validate(self, interrupt: Interrupt) -> None:
@@ -474,13 +450,6 @@ class Trainer:
         for callback in self._callbacks:
             callback.on_validation(self, record)
         self._validation_seconds = time.perf_counter() - start
-
-
-def _positions(batches: Sequence[Batch]) -> tuple[int, int]:
-    """How many positions batches have, source and target, and how many of them are padding."""
-    masks = [mask for batch in batches for mask in (batch.source_mask, batch.target_mask) if mask is not None]
-    positions = sum(mask.numel() for mask in masks)
-    return positions, positions - sum(int(mask.sum()) for mask in masks)
 
 
 def _own_callbacks(config: TrainingConfig) -> list[Callback]:
