@@ -37,6 +37,7 @@ class Cached:
     counts: list[int]  # examples of each corpus, in their order
     report: Report
     digest: str  # of the ids
+    made_in: Path | None = None  # the folder in which it was encoded just now
 
 
 class Cache:

@@ -58,7 +58,7 @@ def training_set(
         mixture = Mixture(found.counts, shares(found.counts, weights, config.temperature or 1.0), seed)
     if found.texts is not None:
         noise = Noise(transforms, task, seed, config.max_length)
-    return TrainingSet(found.ids, found.digest, mixture, found.texts, noise), found.report
+    return TrainingSet(found.ids, found.digest, mixture, found.texts, noise, found.made_in), found.report
 
 
 def _made(config: DataConfig, task: Task, prepare: bool, seed: int, folder: Path | None) -> Cached:
@@ -79,6 +79,7 @@ def _made(config: DataConfig, task: Task, prepare: bool, seed: int, folder: Path
         made = _encode(config, task, texts, sieve, cache)
         if cache is not None:
             cache.write_facts(files, made.counts, made.report, made.digest)
+            made.made_in = cache.place
         _tell(config, made.report)
         return made
     finally:

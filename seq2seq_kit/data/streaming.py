@@ -74,6 +74,9 @@ class StreamedSet:
             return plain
         return self._noise(plain, [example.text for example in batch], [example.index for example in batch], epoch)
 
+    def forget(self) -> None:
+        """Nothing is kept that could be removed."""
+
     def blocks(self) -> Iterator[list[Streamed]]:
         """The examples that the filters leave, ``data.shuffle_buffer`` at a time."""
         sieve, left, index = Sieve(self._config, self._task, self._seed), iter(Texts(self._config, self._task)), 0

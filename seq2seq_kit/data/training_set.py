@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -79,8 +81,10 @@ class TrainingSet(Sequence[EncodedExample]):
         mixture: Mixture | None = None,
         texts: TextStore | None = None,
         noise: Noise | None = None,
+        made_in: Path | None = None,
     ) -> None:
         self._store = store
+        self._made_in = made_in  # the folder in which it was encoded just now; None: it was found, or is in memory
         self._texts = texts
         self._noise = noise
         self.digest = digest
@@ -100,3 +104,8 @@ class TrainingSet(Sequence[EncodedExample]):
         if self._noise is None or self._texts is None:
             return examples
         return self._noise(examples, self._texts.take(indices), indices, epoch)
+
+    def forget(self) -> None:
+        """Remove from the disk what was encoded just now: it is not what a run was trained on."""
+        if self._made_in is not None:
+            shutil.rmtree(self._made_in, ignore_errors=True)

@@ -288,6 +288,7 @@ class Trainer:
                 schedule.restore(learned)
         self._saved_step = self.state.step
         if self.state.data_digest != digest:
+            self._corpus.train.forget()
             names = self.config.data.training_files
             raise DataError(f"{names}: is not the data that {self.run} was trained on; it cannot be resumed with it")
 

@@ -326,6 +326,21 @@ def test_a_stream_cannot_be_mixed_by_weight_and_must_hold_something(data: Path, 
         load(configure([str(copies)], data, streaming=True, filters=["copies"]))
 
 
+def test_data_that_a_run_was_not_trained_on_does_not_stay_in_its_cache(tiny_values: Any, tmp_path: Path) -> None:
+    values = tiny_values(max_steps=2, validation_examples=0)
+    data = tmp_path / "a.tsv"
+    shutil.copy(values["data"]["train"][0], data)
+    values["data"]["train"] = [str(data)]
+    train(make_config(values, [], "test"), tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "data")
+    right = data.read_text()
+    data.write_text(right.replace("one", "two", 1))
+    with pytest.raises(DataError, match=r"a\.tsv: is not the data that .*run was trained on"):
+        resume(tmp_path / "run")
+    data.write_text(right)
+    assert resume(tmp_path / "run", ["training.max_steps=3"]).steps == 3
+
+
 @pytest.mark.parametrize("section", [{}, {"streaming": True, "shuffle_buffer": 40}], ids=["kept", "streamed"])
 def test_a_broken_run_with_noise_goes_on_as_if_unbroken(
     tiny_values: Any, tmp_path: Path, section: dict[str, Any]
