@@ -45,11 +45,17 @@ def average(files: Sequence[Path], out: Path) -> list[dict[str, Any]]:
             _check_same_model(run, manifest, other, read_manifest(other))
     check_task_files(run, manifest)
     tensors, averaged = _mean(files)
-    with explain_write_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(run / TOKENIZERS, out / TOKENIZERS)
-    write_tensors(out / BEST, tensors, {"step": max(facts["step"] for facts in averaged), "averaged": averaged})
-    write_json(out / MANIFEST, read_json(run / MANIFEST))
+    existed = out.exists()
+    try:
+        with explain_write_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(run / TOKENIZERS, out / TOKENIZERS)
+        write_tensors(out / BEST, tensors, {"step": max(facts["step"] for facts in averaged), "averaged": averaged})
+        write_json(out / MANIFEST, read_json(run / MANIFEST))
+    except BaseException:  # a full disk, Ctrl-C
+        if not existed:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
     return averaged
 
 

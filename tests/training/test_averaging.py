@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from seq2seq_kit import sealed
 from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.decoding.pipeline import load
 from seq2seq_kit.errors import CheckpointError, UserError
@@ -120,6 +123,16 @@ def test_another_model_or_other_tokenizers_are_named(run: Path, tmp_path: Path) 
     write_json(other / "checkpoint.json", manifest)
     with pytest.raises(CheckpointError, match=r"its tokenizers are others \(tokenizers/source.json differs\)"):
         average(files, tmp_path / "mean")
+
+
+def test_a_full_disk_leaves_nothing_behind(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sealed.os, "replace", full)
+    with pytest.raises(CheckpointError, match=r"mean/model\.safetensors: cannot be written: No space left"):
+        average([run / "model.safetensors"] * 2, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
 
 
 def test_what_cannot_be_averaged(run: Path, tmp_path: Path) -> None:
