@@ -15,8 +15,9 @@ from seq2seq_kit.criteria.forced import Forced
 from seq2seq_kit.criteria.token_wise import log_probabilities
 from seq2seq_kit.interfaces import Batch, Criterion, CriterionOutput, Memory
 
-CHUNK, CHUNK_ON_ACCELERATOR = 2**22, 2**26
-"""How many scores are held at once: 16 MiB of float32 on a CPU; more where each call of a kernel has its price."""
+CHUNK, LARGEST_CHUNK = 2**22, 2**26
+"""How many scores are held at once: 16 MiB of float32 for each thread of a CPU, since threads wait for each other after
+each operation; 256 MiB at most, and on an accelerator."""
 
 ScoreLoss = Callable[[list[Tensor], Tensor, Tensor], CriterionOutput]
 """``loss(scores, target [b, t], mask [b, t])`` with the scores [b, t, V'] of each pass."""
@@ -106,7 +107,7 @@ class _Gradients:
         self.wanted = torch.is_grad_enabled() and bool(self._inputs or self._parameters)
 
     def add(self, end: Tensor, seed: Tensor | None, cut: Sequence[Tensor]) -> None:
-        """Differentiate ``end`` (a scalar, or with the gradient ``seed``) by ``cut``, the chunk's part of the inputs."""
+        """Differentiate ``end`` (a scalar, or with its gradient ``seed``) by ``cut``, a chunk's part of the inputs."""
         leaves = [x for x in cut if x.requires_grad]
         with torch.autocast(end.device.type, enabled=False):  # as any backward pass is to be run
             found = torch.autograd.grad(end, [*leaves, *self._parameters], seed, allow_unused=True)
@@ -197,7 +198,7 @@ class _OutputLayer:
 
 def _chunks(target: Tensor, vocab_size: int) -> Iterator[slice]:
     """Cuts of the first dimension of ``target`` ([N] or [B, T]), one at least."""
-    scores = CHUNK if target.device.type == "cpu" else CHUNK_ON_ACCELERATOR
+    scores = min(CHUNK * torch.get_num_threads(), LARGEST_CHUNK) if target.device.type == "cpu" else LARGEST_CHUNK
     row = vocab_size * max(1, target[:1].numel())
     step = max(1, scores // row)
     for start in range(0, max(1, target.shape[0]), step):

@@ -163,6 +163,7 @@ def test_no_more_scores_than_a_chunk_are_ever_made(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(model.decoder, "output", watched)
     monkeypatch.setattr(chunks, "CHUNK", 3 * V)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     smoothed(0.1).objective(model, batch()).loss.backward()
     assert sizes == [3 * V] * 4  # 12 real positions of 20: padding has no scores at all
 
