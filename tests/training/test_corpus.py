@@ -182,6 +182,7 @@ def test_a_full_disk_is_a_sentence(data: Path, tmp_path: Path, monkeypatch: pyte
         ("b.tsv.gz", gzip.compress(b"a\tb\n" * 10000)[:-9], r"b\.tsv\.gz: is damaged after line"),
         ("b.parquet", b"PAR1 no", r"b\.parquet: cannot be read as Parquet"),
     ],
+    ids=["gzip", "parquet"],
 )
 def test_unreadable_files_leave_nothing_behind(
     data: Path, tmp_path: Path, name: str, content: bytes, message: str
