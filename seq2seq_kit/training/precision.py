@@ -21,6 +21,17 @@ def matmul_precision(precision: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
+@contextmanager
+def autocast(precision: str, device: torch.device) -> Iterator[None]:
     """Mixed precision (Micikevicius et al. 2018): the weights stay float32, matrix products are of ``precision``."""
-    return torch.autocast(device.type, _REDUCED.get(precision), enabled=precision in _REDUCED)
+    if precision not in _REDUCED:
+        yield
+        return
+    before = torch.backends.mkldnn.enabled
+    if device.type == "cpu" and precision == "float16":  # oneDNN has no LSTM for it on most CPUs, and then fails
+        torch.backends.mkldnn.enabled = False
+    try:
+        with torch.autocast(device.type, _REDUCED[precision]):
+            yield
+    finally:
+        torch.backends.mkldnn.enabled = before
