@@ -20,6 +20,8 @@ QUESTIONS = (
     "search_overhead",
     "tatoeba",
     "multi30k",
+    "transformer_german",
+    "transformer_french",
     "cmudict",
     "scan",
     "train_speed",

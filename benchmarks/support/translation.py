@@ -74,15 +74,22 @@ def train(name: str, options: Options, case: str = "") -> Path:
     """
     started = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     folder = ROOT / "runs" / "-".join(filter(None, ("benchmark", name, case, started)))
-    facts = {"config": f"benchmarks/configs/{name}.yaml"} | _train(name, folder, options)
+    overrides = [part for override in options.overrides for part in ("--set", override)]
+    facts = _train([f"benchmarks/configs/{name}.yaml", "--out", str(folder), *overrides], options)
+    facts = {"config": f"benchmarks/configs/{name}.yaml"} | facts
     (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
     return folder
 
 
-def _train(name: str, folder: Path, options: Options) -> dict[str, object]:
+def resume(folder: Path, options: Options) -> None:
+    """Go on with a training that was broken off; what is told of how it went is of this last part."""
+    facts = {"resumed": True} | _train(["--resume", str(folder)], options)
+    (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+
+def _train(arguments: Sequence[str], options: Options) -> dict[str, object]:
     """Run ``s2s train``; how long it took and how much of the machine others used meanwhile."""
-    overrides = [part for override in options.overrides for part in ("--set", override)]
-    command = [*S2S, "train", f"benchmarks/configs/{name}.yaml", "--out", str(folder), *overrides]
+    command = [*S2S, "train", *arguments]
     start = time.perf_counter()
     load = ForeignLoad(_children_seconds)
     process = subprocess.Popen([*command, "--threads", str(options.threads)], cwd=ROOT)
@@ -105,9 +112,9 @@ def _children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def translate(folder: Path, sources: Sequence[str], threads: int) -> list[str]:
+def translate(folder: Path, sources: Sequence[str], threads: int, *options: str) -> list[str]:
     """Run ``s2s translate``."""
-    command = [*S2S, "translate", str(folder), "--threads", str(threads)]
+    command = [*S2S, "translate", str(folder), "--threads", str(threads), *options]
     text = "".join(source + "\n" for source in sources)
     done = subprocess.run(command, cwd=ROOT, input=text, stdout=subprocess.PIPE, text=True, check=True)
     outputs = done.stdout.split("\n")[:-1]
