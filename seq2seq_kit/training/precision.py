@@ -29,7 +29,7 @@ def autocast(precision: str, device: torch.device) -> Iterator[None]:
         return
     before = torch.backends.mkldnn.enabled
     if device.type == "cpu" and precision == "float16":  # oneDNN has no LSTM for it on most CPUs, and then fails
-        torch.backends.mkldnn.enabled = False
+        torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     try:
         with torch.autocast(device.type, _REDUCED[precision]):
             yield
