@@ -79,7 +79,7 @@ def check_gradients(probe: Probe) -> None:
         if gap > 10 * probe.tolerance * max(1.0, float((blank if one is None else one).abs().max())):
             raise Fault(
                 f"{name} gets another gradient from steps than from forward ({float(gap):.2g} apart); nothing in "
-                "init_state and step may be detached: training without teacher forcing unrolls them"
+                "init_state and step may be detached: a decoder may be trained step by step"
             )
 
 
