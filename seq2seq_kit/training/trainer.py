@@ -120,10 +120,10 @@ def resume(
     if not processes.first:
         return _take_part(processes)
     for override in overrides:
-        fixed = ("training.batch_tokens", "training.lora")
+        fixed = ("training.batch_tokens", "training.optimizer", "training.lora")
         if not override.startswith(("training.", "search.")) or override.startswith(fixed):
-            what = "training.* (but batch_tokens, which orders the data, and lora, which makes parameters) and search.*"
-            raise ConfigError(f"--set {override}: a resumed run may change {what} only")
+            but = "but batch_tokens, which orders the data, optimizer, whose state is saved, lora, which adds weights"
+            raise ConfigError(f"--set {override}: a resumed run may change training.* ({but}) and search.* only")
     manifest = read_manifest(run)
     with sole_writer(run):
         config = load_run_config(run, manifest, list(overrides))
