@@ -87,7 +87,7 @@ def test_nothing_is_pickled(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_run(run, "best")
     load_run(run, "last")
     suffixes = {path.suffix for path in run.rglob("*") if path.is_file()}
-    assert suffixes <= {".json", ".jsonl", ".safetensors", ".png"}
+    assert suffixes <= {".json", ".jsonl", ".safetensors", ".png", ".arrow"}  # Arrow: the encoded training data
 
 
 def test_missing_and_foreign_folders_are_named(tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ from seq2seq_kit import _engine
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
-from seq2seq_kit.decoding.search import Call, _native, _native_input, search
+from seq2seq_kit.decoding.search import Call, _native, _native_inputs, search
 from seq2seq_kit.testing.reference import kit
 from seq2seq_kit.testing.reference.common import ranking_score
 from seq2seq_kit.testing.reference_search import reference_search
 
 
 def native_inputs(lengths: list[int]) -> list[_engine.SentenceInput]:
-    return [_native_input(SentenceInput(source_length=length)) for length in lengths]
+    return _native_inputs([SentenceInput(source_length=length) for length in lengths])
 
 
 @settings(max_examples=300, deadline=None)
