@@ -57,7 +57,7 @@ class Processes:
         """The sum of each number over all processes."""
         if self._accelerator is None:
             return list(numbers)
-        with explain_loss():
+        with explain_lost_process():
             tensor = torch.tensor(numbers, dtype=torch.float64, device=self.device)
             sums: list[float] = self._accelerator.reduce(tensor, "sum").tolist()
         return sums
@@ -70,7 +70,7 @@ class Processes:
         """The highest of the numbers of all processes."""
         if self._accelerator is None:
             return number
-        with explain_loss():
+        with explain_lost_process():
             return int(self._accelerator.gather(torch.tensor([number], device=self.device)).max())
 
     def from_first(self, value: T) -> T:
@@ -83,7 +83,7 @@ class Processes:
             return [value]
         from accelerate.utils import gather_object
 
-        with explain_loss():
+        with explain_lost_process():
             values: list[T] = gather_object([value])
         return values
 
@@ -95,7 +95,7 @@ class Processes:
         """``module`` as one of as many copies, whose gradients :meth:`backward` averages."""
         if self._accelerator is None:
             return module
-        with warnings.catch_warnings(), explain_loss():
+        with warnings.catch_warnings(), explain_lost_process():
             warnings.simplefilter("ignore", FutureWarning)  # torch renames an option that accelerate does not know yet
             joined: nn.Module = self._accelerator.prepare_model(module)
         return joined
@@ -127,10 +127,10 @@ def start_processes(device: str) -> Processes:
         InitProcessGroupKwargs(timeout=_TIMEOUT),
         DistributedDataParallelKwargs(broadcast_buffers=False),
     ]
-    with warnings.catch_warnings(), explain_loss():
+    with warnings.catch_warnings(), explain_lost_process():
         warnings.simplefilter("ignore")  # about the number of threads, which it then chooses well
         accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=handlers)
-    if accelerator.device.type != torch.device(device).type:
+    if accelerator.device.type != device.partition(":")[0]:
         raise UserError(f"device {device!r} cannot be used here: the launcher gave this process {accelerator.device}")
     if accelerator.process_index:
         logging.getLogger("seq2seq_kit").setLevel(logging.ERROR)  # the first says it for all
@@ -138,8 +138,8 @@ def start_processes(device: str) -> Processes:
 
 
 @contextmanager
-def explain_loss() -> Iterator[None]:
-    """Say that another process is gone, where that is why the processes cannot talk to each other."""
+def explain_lost_process() -> Iterator[None]:
+    """Say that another process is gone, where that is why this one's call failed."""
     try:
         yield
     except RuntimeError as error:

@@ -15,7 +15,7 @@ from seq2seq_kit.run_config import TrainingConfig
 from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.out_of_memory import OutOfMemory, halves, is_out_of_memory
 from seq2seq_kit.training.precision import autocast, matmul_precision
-from seq2seq_kit.training.processes import Processes, explain_loss
+from seq2seq_kit.training.processes import Processes, explain_lost_process
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Updater:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         while True:
-            with explain_loss():
+            with explain_lost_process():
                 shares = self._gradients(batches, tokens, forcing)
             (loss,) = self._processes.add(sum(share for _, share in shares))
             norm = self._gradient_norm()
