@@ -17,8 +17,8 @@ def keep_memory() -> bool:
     """Tell glibc's allocator to keep what is freed, until the process ends; whether it could be told.
 
     No block is mapped on its own any more (a larger ``M_MMAP_THRESHOLD`` would not do: glibc takes 32 MiB at most), the
-    heap is never trimmed, and it grows by 64 MiB, of which what is not touched takes no memory. Elsewhere than on glibc
-    nothing is done.
+    heap is never trimmed, and it grows by 64 MiB, of which what is not touched takes no memory. The peak of a small
+    Transformer's training grew by a tenth. Elsewhere than on glibc nothing is done.
     """
     if sys.platform != "linux":
         return False
