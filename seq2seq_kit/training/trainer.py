@@ -122,7 +122,7 @@ def resume(
     for override in overrides:
         fixed = ("training.batch_tokens", "training.optimizer", "training.lora")
         if not override.startswith(("training.", "search.")) or override.startswith(fixed):
-            but = "but batch_tokens, which orders the data, optimizer, whose state is saved, lora, which adds weights"
+            but = "but batch_tokens, which orders the data, optimizer, which has a state, lora, which makes parameters"
             raise ConfigError(f"--set {override}: a resumed run may change training.* ({but}) and search.* only")
     manifest = read_manifest(run)
     with sole_writer(run):
