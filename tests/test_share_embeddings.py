@@ -16,7 +16,7 @@ from seq2seq_kit.interfaces import SourceSpec, TargetSpec
 from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.run_config import ModelConfig, make_config
 from seq2seq_kit.sealed import read_tensors
-from seq2seq_kit.training.trainer import resume, train
+from seq2seq_kit.training.runs import resume, train
 
 TRANSFORMER = {"name": "transformer", "size": 8, "layers": 1, "heads": 2, "feed_forward_size": 12}
 GRU = {"name": "gru", "size": 8, "embedding_size": 8}

@@ -41,7 +41,7 @@ def demo(
 
     from seq2seq_kit.decoding.pipeline import load
     from seq2seq_kit.run_config import load_config
-    from seq2seq_kit.training.trainer import train
+    from seq2seq_kit.training.runs import train
 
     console = Console()
     run = out or _next_free(Path("runs"))

@@ -65,7 +65,7 @@ def train(
     loaded = None if config is None else load_config(config, overrides)  # mistakes first: torch takes seconds to load
     import torch
 
-    from seq2seq_kit.training import trainer
+    from seq2seq_kit.training import runs
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -78,10 +78,10 @@ def train(
             print_dry_run(loaded, look(loaded, device=device, start=start))
         return
     if resume is not None:
-        summary = trainer.resume(resume, overrides or [], device=device)
+        summary = runs.resume(resume, overrides or [], device=device)
     else:
         assert config is not None and loaded is not None
-        summary = trainer.train(loaded, out or _next_free(Path("runs") / config.stem), device=device, start=start)
+        summary = runs.train(loaded, out or _next_free(Path("runs") / config.stem), device=device, start=start)
     if is_first_process():
         _print(summary)
 

@@ -14,7 +14,7 @@ from seq2seq_kit.decoding.pipeline import Pipeline
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.interfaces import Example
 from seq2seq_kit.run_config import load_config
-from seq2seq_kit.training.trainer import train
+from seq2seq_kit.training.runs import train
 
 
 @pytest.fixture(scope="module")

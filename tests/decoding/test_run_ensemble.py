@@ -13,7 +13,7 @@ from seq2seq_kit import UserError
 from seq2seq_kit.decoding.run_ensemble import load_ensemble
 from seq2seq_kit.interfaces import Example
 from seq2seq_kit.run_config import load_config
-from seq2seq_kit.training.trainer import train
+from seq2seq_kit.training.runs import train
 
 SOURCES = ["one two", "ten six three", "four five", ""]
 

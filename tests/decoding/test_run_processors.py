@@ -21,7 +21,7 @@ from seq2seq_kit import (
     register,
 )
 from seq2seq_kit.run_config import load_config
-from seq2seq_kit.training.trainer import train
+from seq2seq_kit.training.runs import train
 
 
 class FavourConfig(ComponentConfig):

@@ -21,7 +21,7 @@ PRELOADED = [
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
     "seq2seq_kit.cli",
-    "seq2seq_kit.training.trainer",
+    "seq2seq_kit.training.runs",
     "seq2seq_kit.evaluation.evaluate",
     "support.cli",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(
     [
-        "seq2seq_kit.training.trainer",
+        "seq2seq_kit.training.runs",
         "accelerate",
         "torch._dynamo",  # which the first optimizer loads
         "pyarrow",
@@ -82,16 +82,16 @@ def _one(
 
     from seq2seq_kit.errors import UserError
     from seq2seq_kit.run_config import make_config
-    from seq2seq_kit.training import trainer
+    from seq2seq_kit.training import runs
 
     torch.set_num_threads(1)
     if event:
         _plan(*event)
     try:
         if resume:
-            trainer.resume(Path(run))
+            runs.resume(Path(run))
         else:
-            trainer.train(make_config(values, [], "test"), Path(run))
+            runs.train(make_config(values, [], "test"), Path(run))
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

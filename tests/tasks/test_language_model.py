@@ -21,7 +21,7 @@ from seq2seq_kit.interfaces import EncodedExample, Example, Memory
 from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.tasks.language_model import LanguageModel, LanguageModelConfig
 from seq2seq_kit.testing.reference_search import reference_search
-from seq2seq_kit.training.trainer import resume, train
+from seq2seq_kit.training.runs import resume, train
 
 
 def values(data: Path, **task: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from seq2seq_kit.errors import CheckpointError, UserError
 from seq2seq_kit.run_config import RunConfig
 from seq2seq_kit.sealed import read_json, read_tensors, write_json, write_tensors
 from seq2seq_kit.training.averaging import average, weight_files
-from seq2seq_kit.training.trainer import train
+from seq2seq_kit.training.runs import train
 
 Tiny = Callable[..., RunConfig]
 

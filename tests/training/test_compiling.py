@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seq2seq_kit.run_config import RunConfig
-from seq2seq_kit.training.trainer import train
+from seq2seq_kit.training.runs import train
 
 
 def test_encoder_and_decoder_are_called_compiled(

@@ -26,7 +26,8 @@ from seq2seq_kit.sealed import read_tensors
 from seq2seq_kit.tasks.translation import Translation, TranslationConfig
 from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.corpus import Corpus, load_corpus, token_batches
-from seq2seq_kit.training.trainer import Trainer, resume, train
+from seq2seq_kit.training.runs import resume, train
+from seq2seq_kit.training.trainer import Trainer
 
 
 def new_task(**section: Any) -> Translation:

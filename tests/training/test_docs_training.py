@@ -13,7 +13,7 @@ import pytest
 
 from seq2seq_kit.registry import registry
 from seq2seq_kit.run_config import RunConfig
-from seq2seq_kit.training.trainer import train
+from seq2seq_kit.training.runs import train
 
 PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
 

@@ -14,7 +14,8 @@ from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.training.callbacks import Callback
 from seq2seq_kit.training.dry_run import dry_run
-from seq2seq_kit.training.trainer import Trainer, train
+from seq2seq_kit.training.runs import train
+from seq2seq_kit.training.trainer import Trainer
 
 Tiny = Callable[..., RunConfig]
 

@@ -20,7 +20,8 @@ from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.training.callbacks import Callback
 from seq2seq_kit.training.fine_tuning import start_from
 from seq2seq_kit.training.parameter_names import matching
-from seq2seq_kit.training.trainer import Trainer, resume, train
+from seq2seq_kit.training.runs import resume, train
+from seq2seq_kit.training.trainer import Trainer
 
 Tiny = Callable[..., RunConfig]
 Values = Callable[..., dict[str, Any]]

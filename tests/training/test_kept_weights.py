@@ -14,7 +14,8 @@ from seq2seq_kit.run_config import RunConfig
 from seq2seq_kit.sealed import read_tensors
 from seq2seq_kit.training.callbacks import Callback
 from seq2seq_kit.training.kept_weights import kept_weights
-from seq2seq_kit.training.trainer import Trainer, resume, train
+from seq2seq_kit.training.runs import resume, train
+from seq2seq_kit.training.trainer import Trainer
 from seq2seq_kit.training.validation import Validator
 
 Tiny = Callable[..., RunConfig]

@@ -19,7 +19,8 @@ from seq2seq_kit.run_config import RunConfig, make_config
 from seq2seq_kit.sealed import read_tensors
 from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.objective import objective
-from seq2seq_kit.training.trainer import Trainer, resume, train
+from seq2seq_kit.training.runs import resume, train
+from seq2seq_kit.training.trainer import Trainer
 
 Configure = Callable[..., RunConfig]
 

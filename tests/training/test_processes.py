@@ -16,7 +16,7 @@ from support.processes import train_together
 from seq2seq_kit.run_config import make_config
 from seq2seq_kit.sealed import read_tensors
 from seq2seq_kit.training.log import read_metrics
-from seq2seq_kit.training.trainer import train
+from seq2seq_kit.training.runs import train
 
 pytest.importorskip("accelerate", reason="several processes need accelerate: pip install 'seq2seq_kit[train]'")
 

@@ -23,7 +23,8 @@ from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.interrupt import Interrupt, Interrupted
 from seq2seq_kit.training.kept_weights import kept_weights
 from seq2seq_kit.training.log import read_metrics
-from seq2seq_kit.training.trainer import Trainer, resume, train
+from seq2seq_kit.training.runs import resume, train
+from seq2seq_kit.training.trainer import Trainer
 
 Tiny = Callable[..., RunConfig]
 

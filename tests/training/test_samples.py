@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.run_config import RunConfig
-from seq2seq_kit.training.trainer import resume, train
+from seq2seq_kit.training.runs import resume, train
 
 Tiny = Callable[..., RunConfig]
 

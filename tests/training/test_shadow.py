@@ -15,7 +15,8 @@ from seq2seq_kit.run_config import RunConfig
 from seq2seq_kit.sealed import read_tensors
 from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.log import read_metrics
-from seq2seq_kit.training.trainer import Trainer, resume, train
+from seq2seq_kit.training.runs import resume, train
+from seq2seq_kit.training.trainer import Trainer
 
 Tiny = Callable[..., RunConfig]
 

@@ -22,7 +22,8 @@ from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.log import read_metrics
 from seq2seq_kit.training.objective import objective
 from seq2seq_kit.training.run_folder import sole_writer
-from seq2seq_kit.training.trainer import Trainer, train
+from seq2seq_kit.training.runs import train
+from seq2seq_kit.training.trainer import Trainer
 
 Tiny = Callable[..., RunConfig]
 Values = Callable[..., dict[str, Any]]

@@ -21,7 +21,8 @@ from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.optimizers import make_optimizer
 from seq2seq_kit.training.out_of_memory import OutOfMemory
 from seq2seq_kit.training.processes import Processes
-from seq2seq_kit.training.trainer import Trainer, resume, train
+from seq2seq_kit.training.runs import resume, train
+from seq2seq_kit.training.trainer import Trainer
 from seq2seq_kit.training.update import NotFinite, Updater
 
 Values = Callable[..., dict[str, Any]]
