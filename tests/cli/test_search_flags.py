@@ -114,7 +114,7 @@ def test_scores_of_targets(run_s2s, tiny_run: Path) -> None:
         (["translate", "--jsonl"], "one\n", "line 1: is not valid JSON"),
         (["translate", "--jsonl"], '{"text": "one"}\n', "line 1: is not an object with a text 'source'"),
         (["translate", "--stream", "--json"], "one\n", "--stream writes one text"),
-        (["translate", "--mbr", "ter"], "one\n", "unknown metric 'ter'"),
+        (["translate", "--mbr", "meteor"], "one\n", "unknown metric 'meteor'"),
         (["translate", "--weights", "2,x"], "one\n", "--weights must be numbers"),
         (["translate", "--weights", "2,1"], "one\n", "must be 1 numbers"),
         (["translate", "--dictionary", "x"], "one\n", "--replace-unknown"),
