@@ -31,6 +31,35 @@ static inline Lanes load(const float* from, int64_t count, float rest) {
   return load(lanes);
 }
 
+/// The first `left` lanes or all sixteen from memory, the others `rest`.
+static inline Lanes load_some(const float* from, int64_t left, float rest = 0) {
+  return left >= kLanes ? load(from) : load(from, left, rest);
+}
+
+/// The first `left` lanes or all sixteen into memory.
+static inline void store_some(const Lanes& lanes, float* to, int64_t left) {
+  if (left >= kLanes) {
+    for (int64_t i = 0; i < kParts; ++i) __builtin_memcpy(to + i * kWidth, &lanes.parts[i], sizeof(Vector));
+  } else {
+    __builtin_memcpy(to, &lanes, left * sizeof(float));
+  }
+}
+
+static inline Lanes operator+(Lanes a, const Lanes& b) {
+  for (int64_t i = 0; i < kParts; ++i) a.parts[i] += b.parts[i];
+  return a;
+}
+
+static inline Lanes operator-(Lanes a, const Lanes& b) {
+  for (int64_t i = 0; i < kParts; ++i) a.parts[i] -= b.parts[i];
+  return a;
+}
+
+static inline Lanes operator*(Lanes a, const Lanes& b) {
+  for (int64_t i = 0; i < kParts; ++i) a.parts[i] *= b.parts[i];
+  return a;
+}
+
 /// Lane by lane the greater one; `a` where `b` is NaN.
 static inline Lanes greater(Lanes a, const Lanes& b) {
   for (int64_t i = 0; i < kParts; ++i) a.parts[i] = b.parts[i] > a.parts[i] ? b.parts[i] : a.parts[i];

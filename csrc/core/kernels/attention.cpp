@@ -1,0 +1,23 @@
+#include "core/kernels/attention.h"
+
+#include <limits>
+
+namespace seq2seq_kit::kernels {
+namespace {
+
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+
+}  // namespace
+}  // namespace seq2seq_kit::kernels
+
+#define KERNEL_FILE "core/kernels/attention.inl"
+#include "core/kernels/for_each_isa.inl"
+
+namespace seq2seq_kit::kernels {
+
+void attend(const float* query, int64_t size, const Positions& positions, float scale, const float* bias,
+            float* weights, float* context) {
+  KERNEL(attend)(query, size, positions, scale, bias, weights, context);
+}
+
+}  // namespace seq2seq_kit::kernels
