@@ -21,7 +21,14 @@ SHARED: dict[str, list[Any]] = {
     "norm": ["layer", "rms"],
     "norm_position": ["pre", "post"],
     "final_norm": [None, True, False],
-    "activation": ["relu", "gelu", "silu", "reglu", "geglu", "swiglu"],
+    "norm_epsilon": [None, 0.1],
+    "embedding_norm": [False, True],
+    "activation": ["relu", "gelu", "gelu_tanh", "silu", "reglu", "geglu", "geglu_tanh", "swiglu"],
+    "bias": [True, False],
+    "head_size": [None, 6],
+    "scale_attention": [True, False],
+    "position_offset": [0, 2],
+    "sinusoids": ["tensor2tensor", "paper"],
     "key_value_heads": [None, 1],
     "max_distance": [None, 2],
     "layers": [2, 1],
@@ -37,10 +44,16 @@ SHARED: dict[str, list[Any]] = {
 DECODER: dict[str, list[Any]] = SHARED | {
     "autoregressive": ["self_attention", "average", "ssru"],
     "average_feed_forward": [True, False],
-    "attention": [None, "bahdanau", {"name": "multihead", "heads": 1, "size": 6}],
+    "attention": [
+        None,
+        "bahdanau",
+        {"name": "multihead", "heads": 1, "size": 6},
+        {"name": "multihead", "heads": 2, "head_size": 3, "scale": False, "bias": False},
+    ],
     "alignment_layer": [None, 1],
     "tie_embeddings": [True, False],
     "output_bias": [True, False],
+    "output_scale": [1.0, 0.5],
 }
 """What the decoder has."""
 

@@ -18,9 +18,15 @@ class MultiheadAttentionConfig(ComponentConfig):
 
     name: str = "multihead"
     heads: int = Field(default=4, ge=1)
-    """Number of heads; divides ``size``."""
+    """Number of heads; without a ``head_size`` it divides ``size``."""
     size: int | None = Field(default=None, ge=1)
-    """Width of queries, keys and values over all heads, and of the context; null: the decoder's size."""
+    """Width of the context, and of queries, keys and values over all heads; null: the decoder's size."""
+    head_size: int | None = Field(default=None, ge=1)
+    """D, the width of each head; null: ``size / heads``."""
+    scale: bool = True
+    """Divide scores by √D (Vaswani et al. 2017, equation 1); T5 does not."""
+    bias: bool = True
+    """Queries, keys, values and contexts have learned biases."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability of dropping a weight in training."""
 
@@ -31,18 +37,20 @@ class MultiheadAttention(Attention):
     def __init__(self, config: MultiheadAttentionConfig, query_size: int, memory: MemorySpec) -> None:
         super().__init__()
         size = config.size or query_size
-        if size % config.heads:
+        if config.head_size is None and size % config.heads:
             raise ConfigError(
                 f"attention multihead: {config.heads} heads do not divide the size {size}"
                 f"{'' if config.size else ' (of the decoder)'}: choose heads that do, or another attention size"
             )
         self.heads = config.heads
         self.context_size = size
-        self.scale = (size // config.heads) ** -0.5
-        self.query = glorot_linear(query_size, size, 2**-0.5)
-        self.key = glorot_linear(memory.size, size, 2**-0.5)
-        self.value = glorot_linear(memory.size, size, 2**-0.5)
-        self.out = glorot_linear(size, size)
+        head_size = config.head_size or size // config.heads
+        self.scale = head_size**-0.5 if config.scale else 1.0
+        together = config.heads * head_size
+        self.query = glorot_linear(query_size, together, 2**-0.5, config.bias)
+        self.key = glorot_linear(memory.size, together, 2**-0.5, config.bias)
+        self.value = glorot_linear(memory.size, together, 2**-0.5, config.bias)
+        self.out = glorot_linear(together, size, bias=config.bias)
         self.dropout = Dropout(config.dropout)
 
     def project(self, memory: Memory) -> TensorDict:

@@ -30,7 +30,7 @@ from seq2seq_kit.layers.dropout import Dropout, WordDropout
 from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
-from seq2seq_kit.layers.norms import Residual, final_norm
+from seq2seq_kit.layers.norms import Residual, embedding_norm, final_norm
 from seq2seq_kit.layers.packed_weights import PackedLinear, PackedWeights
 from seq2seq_kit.layers.positions import ABSOLUTE, Positions, Relations
 from seq2seq_kit.layers.self_attention import SelfAttention
@@ -43,8 +43,10 @@ from seq2seq_kit.registry import build
 
 def multihead_like_self_attention(values: dict[str, Any]) -> dict[str, Any]:
     """The section of the attention that a decoder's section with these ``values`` leaves out."""
-    heads, dropout = values.get("heads", 4), values.get("attention_dropout", 0.0)
-    return {"name": "multihead", "heads": heads, "dropout": dropout}
+    names = {"heads": "heads", "head_size": "head_size", "scale": "scale_attention", "bias": "bias"}
+    names["dropout"] = "attention_dropout"
+    fields = TransformerConfig.model_fields
+    return {"name": "multihead"} | {ours: values.get(name, fields[name].default) for ours, name in names.items()}
 
 
 class TransformerDecoderConfig(TransformerConfig):
@@ -53,7 +55,8 @@ class TransformerDecoderConfig(TransformerConfig):
     name: str = "transformer"
     attention: component_field("attention") = Field(default_factory=multihead_like_self_attention)  # type: ignore[valid-type]
     """How each layer looks up the source: any attention that is not recurrent. Default: ``multihead`` with the
-    decoder's ``heads`` and ``attention_dropout``. Without an encoder it is not used."""
+    decoder's ``heads``, ``head_size``, ``scale_attention``, ``bias`` and ``attention_dropout``. Without an encoder it
+    is not used."""
     autoregressive: Literal["self_attention", "average", "ssru"] = "self_attention"
     """How each layer looks back: ``self_attention``; ``average`` of all before (Zhang et al. 2018); ``ssru``, a
     recurrence without products of matrices between steps (Kim et al. 2019). With the last two a step takes the same
@@ -67,6 +70,8 @@ class TransformerDecoderConfig(TransformerConfig):
     """Use the embedding matrix in the output layer too (Press & Wolf 2017)."""
     output_bias: bool = True
     """Add a learned bias to the final logits."""
+    output_scale: float = Field(default=1.0, gt=0)
+    """Multiplies what the output layer is given (T5 with tied embeddings: H^-0.5)."""
 
 
 class TransformerDecoder(Decoder):
@@ -90,6 +95,7 @@ class TransformerDecoder(Decoder):
         scale = config.size**0.5 if config.embedding_scale else 1.0
         self.embedding = ScaledEmbedding(target.vocab_size, config.size, target.pad_id, scale)
         self.positions = Positions(config, causal=True)
+        self.embedding_norm = embedding_norm(config)
         self.word_dropout = WordDropout(config.word_dropout)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderLayer(config, memory) for _ in range(config.layers))
@@ -149,6 +155,8 @@ class TransformerDecoder(Decoder):
         return DecoderOutput(self.norm(x), attention)
 
     def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
+        if self.config.output_scale != 1:
+            hidden = hidden * self.config.output_scale
         if self.output_layer is not None:
             return self.output_layer(hidden)
         linear = training_linear if self.training else self._packed.linear
@@ -160,7 +168,7 @@ class TransformerDecoder(Decoder):
     def _embed(self, tokens: Tensor, position: Tensor | None = None) -> Tensor:
         """Tokens [B, Q] at ``position`` [B], or at 0, 1, …: [B, Q, H]."""
         embedded = self.word_dropout(self.embedding(tokens))
-        return self.dropout(self.positions.add(embedded, position))  # type: ignore[no-any-return]
+        return self.dropout(self.embedding_norm(self.positions.add(embedded, position)))  # type: ignore[no-any-return]
 
 
 class DecoderLayer(nn.Module):

@@ -11,7 +11,7 @@ from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.factors import FactorConfig, Factors
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
-from seq2seq_kit.layers.norms import Residual, final_norm
+from seq2seq_kit.layers.norms import Residual, embedding_norm, final_norm
 from seq2seq_kit.layers.positions import Positions, Relations
 from seq2seq_kit.layers.self_attention import SelfAttention
 from seq2seq_kit.layers.stack import drops_layer, run_layer
@@ -50,6 +50,7 @@ class TransformerEncoder(Encoder):
         else:
             raise ConfigError(f"encoder {config.name}: the task gives neither a source vocabulary nor a feature size")
         self.positions = Positions(config, causal=False)
+        self.embedding_norm = embedding_norm(config)
         self.word_dropout = WordDropout(config.word_dropout)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
@@ -75,7 +76,7 @@ class TransformerEncoder(Encoder):
         if self.factors is not None:
             embedded = self.factors(embedded, batch.extras)
         embedded = self.word_dropout(embedded)
-        return self.dropout(self.positions.add(embedded))  # type: ignore[no-any-return]
+        return self.dropout(self.embedding_norm(self.positions.add(embedded)))  # type: ignore[no-any-return]
 
 
 class EncoderLayer(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +13,19 @@ from seq2seq_kit.layers.dropout import Dropout
 from seq2seq_kit.layers.linear import glorot_linear
 from seq2seq_kit.layers.transformer_config import ActivationKind, TransformerConfig
 
-PLAIN: dict[ActivationKind, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "gelu": F.gelu, "silu": F.silu}
-GATED: dict[ActivationKind, Callable[[Tensor], Tensor]] = {"reglu": torch.relu, "geglu": F.gelu, "swiglu": F.silu}
+GELU_TANH = partial(F.gelu, approximate="tanh")
+PLAIN: dict[ActivationKind, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "gelu_tanh": GELU_TANH,
+    "silu": F.silu,
+}
+GATED: dict[ActivationKind, Callable[[Tensor], Tensor]] = {
+    "reglu": torch.relu,
+    "geglu": F.gelu,
+    "geglu_tanh": GELU_TANH,
+    "swiglu": F.silu,
+}
 
 
 class FeedForward(nn.Module):
@@ -24,8 +36,8 @@ class FeedForward(nn.Module):
         super().__init__()
         self.gated = config.activation in GATED
         self.activation = (PLAIN | GATED)[config.activation]
-        self.hidden = glorot_linear(config.size, config.feed_forward_size * (2 if self.gated else 1))
-        self.out = glorot_linear(config.feed_forward_size, config.size)
+        self.hidden = glorot_linear(config.size, config.feed_forward_size * (2 if self.gated else 1), bias=config.bias)
+        self.out = glorot_linear(config.feed_forward_size, config.size, bias=config.bias)
         self.dropout = Dropout(config.activation_dropout)
 
     def forward(self, x: Tensor) -> Tensor:

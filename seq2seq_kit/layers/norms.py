@@ -8,9 +8,12 @@ from seq2seq_kit.layers.dropout import Dropout
 from seq2seq_kit.layers.transformer_config import NormKind, TransformerConfig
 
 
-def make_norm(kind: NormKind, size: int) -> nn.Module:
-    """``layer``: Ba et al. 2016; ``rms``: Zhang & Sennrich 2019. Over the last dimension, with learned scale."""
-    return nn.LayerNorm(size, eps=1e-5) if kind == "layer" else nn.RMSNorm(size, eps=1e-6)
+def make_norm(kind: NormKind, size: int, epsilon: float | None = None) -> nn.Module:
+    """``layer``: Ba et al. 2016; ``rms``: Zhang & Sennrich 2019. Over the last dimension, with learned scale;
+    ``epsilon``: see ``norm_epsilon`` of the configuration."""
+    if kind == "layer":
+        return nn.LayerNorm(size, eps=1e-5 if epsilon is None else epsilon)
+    return nn.RMSNorm(size, eps=1e-6 if epsilon is None else epsilon)
 
 
 class Residual(nn.Module):
@@ -22,7 +25,7 @@ class Residual(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.norm = make_norm(config.norm, config.size)
+        self.norm = make_norm(config.norm, config.size, config.norm_epsilon)
         self.pre = config.norm_position == "pre"
         self.dropout = Dropout(config.dropout)
 
@@ -39,4 +42,10 @@ class Residual(nn.Module):
 def final_norm(config: TransformerConfig) -> nn.Module:
     """What a stack ends with: see ``final_norm`` of the configuration."""
     wanted = config.norm_position == "pre" if config.final_norm is None else config.final_norm
-    return make_norm(config.norm, config.size) if wanted else nn.Identity()
+    return make_norm(config.norm, config.size, config.norm_epsilon) if wanted else nn.Identity()
+
+
+def embedding_norm(config: TransformerConfig) -> nn.Module:
+    """What embeddings with positions go through before the first layer."""
+    wanted = config.embedding_norm
+    return make_norm(config.norm, config.size, config.norm_epsilon) if wanted else nn.Identity()

@@ -44,14 +44,15 @@ class Positions(nn.Module):
     def __init__(self, config: TransformerConfig, causal: bool) -> None:
         super().__init__()
         self.kind, self.heads, self.causal = config.positions, config.heads, causal
-        self.head_size = config.size // config.heads
+        self.head_size = config.head_size or config.size // config.heads
+        self.offset, self.paper = config.position_offset, config.sinusoids == "paper"
         if self.kind == "rotary" and self.head_size % 2:
             raise ConfigError(
                 f"{config.name}: rotary positions turn pairs of dimensions, but {config.heads} heads in size "
                 f"{config.size} have an odd width, {self.head_size}: choose other sizes"
             )
         if self.kind == "learned":
-            self.embedding = nn.Embedding(config.max_positions, config.size)
+            self.embedding = nn.Embedding(config.max_positions + self.offset, config.size)
             nn.init.normal_(self.embedding.weight, std=1.0 if config.embedding_scale else config.size**-0.5)
         elif self.kind == "t5":
             self.buckets = BucketBias(config.heads, config.max_distance or 128, causal)
@@ -69,9 +70,9 @@ class Positions(nn.Module):
             return embedded
         place = torch.arange(embedded.shape[1], device=embedded.device) if position is None else position.unsqueeze(1)
         if self.kind == "sinusoidal":
-            return embedded + sinusoids(place, embedded.shape[-1]).to(embedded.dtype)
+            return embedded + sinusoids(place + self.offset, embedded.shape[-1], self.paper).to(embedded.dtype)
         self._check_learned(embedded.shape[1] if position is None else int(position.max()) + 1)
-        return embedded + self.embedding(place)  # type: ignore[no-any-return]
+        return embedded + self.embedding(place + self.offset)  # type: ignore[no-any-return]
 
     def relations(self, length: int, device: torch.device, real: Tensor | None = None) -> Relations:
         """What all positions of ``length`` = T are to each other.
@@ -112,7 +113,7 @@ class Positions(nn.Module):
         return bias.unsqueeze(0)
 
     def _check_learned(self, length: int) -> None:
-        known = self.embedding.num_embeddings
+        known = self.embedding.num_embeddings - self.offset
         if length > known:
             raise UserError(
                 f"there are learned positions for sequences of up to {known} tokens, and here is one of {length}: "
@@ -120,13 +121,14 @@ class Positions(nn.Module):
             )
 
 
-def sinusoids(place: Tensor, size: int) -> Tensor:
+def sinusoids(place: Tensor, size: int, paper: bool = False) -> Tensor:
     """Sines of growing wavelength at ``place`` [...], and their cosines (Vaswani et al. 2017, section 3.5): [..., H].
 
-    Sines and cosines stand side by side, not in turn: the same function, dimensions renamed.
+    Sines and cosines stand side by side, not in turn: the same function, dimensions renamed. ``paper``: with the
+    wavelengths of the paper's formula, not those of its implementation; see ``sinusoids`` of the configuration.
     """
     half = (size + 1) // 2
-    step = math.log(10000) / max(half - 1, 1)
+    step = math.log(10000) / (size / 2 if paper else max(half - 1, 1))
     frequencies = torch.exp(-step * torch.arange(half, device=place.device, dtype=torch.float32))
     angles = place.unsqueeze(-1) * frequencies  # [..., H / 2]
     return torch.cat([angles.sin(), angles.cos()], -1)[..., :size]

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -30,15 +28,17 @@ class SelfAttention(Autoregressive):
         super().__init__()
         self.heads = config.heads
         self.groups = config.key_value_heads or config.heads  # heads of keys and values
-        if config.size % self.heads:
+        if config.head_size is None and config.size % self.heads:
             raise ConfigError(f"{config.name}: {self.heads} heads do not divide the size {config.size}")
         if self.heads % self.groups:
             raise ConfigError(
                 f"{config.name}: {self.groups} key_value_heads do not divide the {self.heads} heads that share them"
             )
-        self.head_size = config.size // self.heads
-        self.query_key_value = glorot_linear(config.size, (self.heads + 2 * self.groups) * self.head_size)
-        self.out = glorot_linear(config.size, config.size)
+        self.head_size = config.head_size or config.size // self.heads
+        self.scale = self.head_size**-0.5 if config.scale_attention else 1.0
+        together = (self.heads + 2 * self.groups) * self.head_size
+        self.query_key_value = glorot_linear(config.size, together, bias=config.bias)
+        self.out = glorot_linear(self.heads * self.head_size, config.size, bias=config.bias)
         self.dropout = Dropout(config.attention_dropout)
         shaw = config.positions == "shaw"
         self.distances = DistanceEmbeddings(self.head_size, config.max_distance or 16) if shaw else None
@@ -71,10 +71,10 @@ class SelfAttention(Autoregressive):
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, relations: Relations) -> Tensor:
         """Query [N, heads, Q, D], keys and values [N, groups, S, D] -> contexts [N, heads, Q, D]."""
         if self.distances is None or relations.distance is None:
-            return attend(query, keys, values, relations.bias, self.dropout, causal=relations.causal)
+            return attend(query, keys, values, relations.bias, self.dropout, causal=relations.causal, scale=self.scale)
         if self.groups != self.heads:
             keys, values = (y.repeat_interleave(self.heads // self.groups, 1) for y in (keys, values))
-        query = query / math.sqrt(self.head_size)
+        query = query * self.scale
         scores = query @ keys.transpose(2, 3) + self.distances.scores(query, relations.distance)
         if relations.bias is not None:
             scores = scores + relations.bias.to(scores.dtype)

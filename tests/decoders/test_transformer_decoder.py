@@ -133,11 +133,15 @@ def test_every_dropout_acts_in_training_alone(option: str) -> None:
     assert any(not torch.equal(decoder(prefix, memory).hidden, first) for _ in range(10))
 
 
-def test_attention_dropout_is_the_default_of_the_lookup_too() -> None:
-    assert tiny_decoder(attention_dropout=0.3).config.attention.model_dump() == {
+def test_the_lookup_is_like_self_attention_by_default() -> None:
+    options = {"attention_dropout": 0.3, "head_size": 6, "scale_attention": False, "bias": False}
+    assert tiny_decoder(**options).config.attention.model_dump() == {
         "name": "multihead",
         "heads": 2,
         "size": None,
+        "head_size": 6,
+        "scale": False,
+        "bias": False,
         "dropout": 0.3,
     }
 

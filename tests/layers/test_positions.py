@@ -34,6 +34,26 @@ def test_sinusoids_are_those_of_the_first_implementation() -> None:
     assert sinusoids(torch.arange(5), 7).shape == (5, 7)
 
 
+def test_sinusoids_can_be_those_of_the_paper() -> None:
+    found = sinusoids(torch.arange(5), 8, paper=True)
+    for place in range(5):
+        for i in range(4):
+            angle = place / 10000 ** (2 * i / 8)
+            assert float(found[place, i]) == pytest.approx(math.sin(angle), abs=1e-5)
+            assert float(found[place, 4 + i]) == pytest.approx(math.cos(angle), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["sinusoidal", "learned"])
+def test_positions_can_begin_with_another_number(kind: str) -> None:
+    from_two, zeros = positions(kind, position_offset=2, max_positions=4), torch.zeros(1, 4, 8)
+    if kind == "learned":
+        torch.testing.assert_close(from_two.add(zeros)[0], from_two.embedding.weight[2:])
+        with pytest.raises(UserError, match="up to 4 tokens, and here is one of 5"):
+            from_two.add(torch.zeros(1, 5, 8))
+    else:
+        torch.testing.assert_close(from_two.add(zeros)[0, :2], positions(kind).add(zeros)[0, 2:])
+
+
 @pytest.mark.parametrize("kind", ["sinusoidal", "learned"])
 def test_a_step_is_given_the_position_that_it_is_at(kind: str) -> None:
     places = positions(kind)
