@@ -81,6 +81,10 @@ class TrainingConfig(Config):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the arithmetic in training steps, under autocast; weights and optimizer stay float32. float16 scales the loss
     so that small gradients are not lost (Micikevicius et al. 2018)."""
+    sharding: Literal["none", "fsdp"] = "none"
+    """With several processes, what each keeps: all (``none``), or, with ``fsdp``, of the optimizer's state and of the
+    gradients after a backward pass only its part (fully sharded data parallelism; Zhao et al. 2023). The result is the
+    same. One process alone keeps all."""
     compile: bool = False
     """Compile encoder and decoder with ``torch.compile``: the first steps take minutes, later ones may be faster."""
     on_out_of_memory: Literal["stop", "split"] = "stop"
@@ -133,6 +137,12 @@ class TrainingConfig(Config):
             other = "freeze" if self.freeze else "ema_decay"
             why = "all but the adapters is frozen" if self.freeze else "the mean of adapted weights is of no low rank"
             raise PydanticCustomError("sentence", "lora: leave {other} away: {why}", {"other": other, "why": why})
+        if self.sharding == "fsdp" and self.precision == "float16":
+            problem = "sharding: fsdp scales no loss, as float16 needs: use precision: bfloat16, or float32"
+            raise PydanticCustomError("sentence", problem)
+        if self.sharding == "fsdp" and self.on_out_of_memory == "split":
+            problem = "sharding: fsdp computes no batch again, as on_out_of_memory: split does: leave that at stop"
+            raise PydanticCustomError("sentence", problem)
         return self
 
 

@@ -20,6 +20,7 @@ from torch import nn
 
 from seq2seq_kit.device import check_device
 from seq2seq_kit.errors import UserError
+from seq2seq_kit.training import sharding
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -91,10 +92,18 @@ class Processes:
         """Until all are here."""
         self.highest(0)
 
-    def join(self, module: nn.Module) -> nn.Module:
-        """``module`` as one of as many copies, whose gradients :meth:`backward` averages."""
+    def join(self, module: nn.Module, optimizer: torch.optim.Optimizer, sharded: bool) -> nn.Module:
+        """``module`` as one of as many copies, whose gradients its backward pass averages.
+
+        Args:
+            optimizer: of its parameters.
+            sharded: keep a part of the gradients and of what the optimizer needs, see :mod:`.sharding`.
+        """
         if self._accelerator is None:
             return module
+        if sharded:
+            with explain_lost_process():
+                return sharding.shard(module, optimizer, self.device, self.count)
         with warnings.catch_warnings(), explain_lost_process():
             warnings.simplefilter("ignore", FutureWarning)  # torch renames an option that accelerate does not know yet
             joined: nn.Module = self._accelerator.prepare_model(module)
@@ -102,7 +111,9 @@ class Processes:
 
     def apart(self, module: nn.Module) -> AbstractContextManager[None]:
         """Within it, gradients of the joined ``module`` stay this process' own and add up."""
-        return nullcontext() if self._accelerator is None else self._accelerator.no_sync(module)
+        if self._accelerator is None:
+            return nullcontext()
+        return sharding.apart(module) if sharding.is_sharded(module) else self._accelerator.no_sync(module)
 
 
 def start_processes(device: str) -> Processes:
@@ -130,6 +141,12 @@ def start_processes(device: str) -> Processes:
     with warnings.catch_warnings(), explain_lost_process():
         warnings.simplefilter("ignore")  # about the number of threads, which it then chooses well
         accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=handlers)
+    if not accelerator.distributed_type.startswith("MULTI_"):
+        theirs = accelerator.distributed_type
+        raise UserError(
+            f"the launcher asks for {theirs}, which is not used here: leave its settings away, and set "
+            "training.sharding=fsdp to share weights and optimizer state out"
+        )
     if accelerator.device.type != device.partition(":")[0]:
         raise UserError(f"device {device!r} cannot be used here: the launcher gave this process {accelerator.device}")
     if accelerator.process_index:

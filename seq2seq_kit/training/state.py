@@ -9,19 +9,20 @@ sum with adapters), ``model.*`` are the former and ``trained.*`` the latter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seq2seq_kit.checkpoint import LAST, MODEL_PREFIX, load_weights, weights
 from seq2seq_kit.errors import CheckpointError
 from seq2seq_kit.interfaces import TensorDict
 from seq2seq_kit.sealed import read_tensors, write_tensors
 from seq2seq_kit.training.learner import Learner
+from seq2seq_kit.training.sharding import whole
 
 _OPTIMIZER = "optimizer."
 _TRAINED = "trained."
@@ -86,13 +87,14 @@ def save_state(
     run: Path,
     state: TrainingState,
     learner: Learner,
-    optimizer: torch.optim.Optimizer,
+    optimizer_state: TensorDict,
     facts: Mapping[str, Any],
     shadow: nn.Module | None = None,
 ) -> None:
     """Replace ``training.safetensors`` in one atomic step.
 
     Args:
+        optimizer_state: see :func:`state_of`.
         shadow: the model to be used, where that is not the learner's.
         facts: further JSON values to keep.
     """
@@ -100,11 +102,20 @@ def save_state(
     if shadow is not None:
         trained = {f"{_TRAINED}{name}": tensor for name, tensor in tensors.items()}
         tensors = trained | {f"{MODEL_PREFIX}{name}": tensor for name, tensor in weights(shadow).items()}
-    for name, parameter in _optimized(learner, optimizer).items():
+    tensors |= {f"{_OPTIMIZER}{name}": tensor for name, tensor in optimizer_state.items()}
+    write_tensors(run / LAST, tensors, {**facts, **asdict(state)})
+
+
+def state_of(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """What an optimizer keeps, each tensor whole, as ``<parameter>.<name>``.
+
+    Where it is sharded, the parts of one tensor after another are gathered, so that all processes have to go through
+    them together.
+    """
+    for name, parameter in _optimized(optimizer).items():
         for key, value in optimizer.state.get(parameter, {}).items():
             if value is not None:
-                tensors[f"{_OPTIMIZER}{name}.{key}"] = value
-    write_tensors(run / LAST, tensors, {**facts, **asdict(state)})
+                yield f"{name}.{key}", whole(value)
 
 
 def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, shadow: nn.Module | None = None) -> Saved:
@@ -114,7 +125,7 @@ def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, sh
     load_weights(learner, _below(_TRAINED, tensors) or plain, run / LAST)
     if shadow is not None:
         load_weights(shadow, _below(MODEL_PREFIX, plain), run / LAST)
-    _load_optimizer(optimizer, learner, _below(_OPTIMIZER, tensors))
+    _load_optimizer(optimizer, _below(_OPTIMIZER, tensors))
     names = [f.name for f in fields(TrainingState)]
     try:
         values = {name: facts.pop(name) for name in names}
@@ -128,16 +139,16 @@ def _below(prefix: str, tensors: TensorDict) -> TensorDict:
     return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _optimized(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
+def _optimized(optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
     """The optimizer's parameters by name, in its own order, by which it numbers their states."""
-    names = {parameter: name for name, parameter in learner.named_parameters()}
-    return {names[parameter]: parameter for group in optimizer.param_groups for parameter in group["params"]}
+    groups = optimizer.param_groups
+    return {k: p for group in groups for k, p in zip(group["param_names"], group["params"], strict=True)}
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, learner: Learner, tensors: TensorDict) -> None:
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: TensorDict) -> None:
     """The states of the parameters that it has; the optimizer's own hyperparameters stay."""
     state: dict[int, TensorDict] = {}
-    number = {name: i for i, name in enumerate(_optimized(learner, optimizer))}
+    number = {name: i for i, name in enumerate(_optimized(optimizer))}
     for path, tensor in tensors.items():
         name, _, key = path.rpartition(".")
         if name in number:

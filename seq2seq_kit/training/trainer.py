@@ -35,7 +35,8 @@ from seq2seq_kit.training.progress import progress_callback
 from seq2seq_kit.training.samples import Samples
 from seq2seq_kit.training.seeding import seed_generators
 from seq2seq_kit.training.shadow import shadow_of
-from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state
+from seq2seq_kit.training.sharding import check_shardable
+from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state, state_of
 from seq2seq_kit.training.supply import Supply, positions_of
 from seq2seq_kit.training.update import NotFinite, Updater
 from seq2seq_kit.training.validation import Validator
@@ -94,6 +95,8 @@ class Trainer:
         self._learner = Learner(self.model, self._criterion)
         if self._shadow:
             self._learner.register_forward_pre_hook(self._shadow.before_forward)
+        if config.training.sharding == "fsdp" and processes.count > 1:
+            check_shardable(self._learner)
         self._optimizer = make_optimizer(config.training, self._learner)
         self._update = Updater(config.training, self._learner, self._optimizer, processes)
         self._rate = build("schedule", config.training.schedule)
@@ -164,7 +167,8 @@ class Trainer:
         return Summary(self.run, reason, s.step, s.seconds, speed, self.parameters, s.best_step, s.best_metrics)
 
     def save(self) -> None:
-        """Save the last state; only the first process does."""
+        """Save the last state; all processes call this together, and the first one writes it."""
+        optimizer_state = {name: x for name, x in state_of(self._optimizer) if self._processes.first}
         if not self._processes.first:
             return
         self.state.seconds = self.seconds
@@ -177,7 +181,7 @@ class Trainer:
         if self._shadow:
             self._shadow.refresh()
         shadow = self.evaluated if self._shadow else None
-        save_state(self.run, self.state, self._learner, self._optimizer, facts, shadow)
+        save_state(self.run, self.state, self._learner, optimizer_state, facts, shadow)
         self._saved_step = self.state.step
         remove_others(self.run, (step for step, _ in self.state.kept))  # only now: a run that is killed needs them
 
@@ -202,11 +206,15 @@ class Trainer:
         """Steps, validations and saves until there is a reason to stop."""
         config, state = self.config.training, self.state
         while True:
+            before = state.validated_step
             reason = self._validate_or_stop(interrupt) if self._processes.first else None
-            verdict = self._processes.highest(2 if interrupt.requested else 1 if reason else 0)
-            if verdict == 2:
+            validated = state.validated_step != before
+            interrupted, ended, save = self._processes.add(interrupt.requested, reason is not None, validated)
+            if save:
+                self.save()
+            if interrupted:
                 raise Interrupted
-            if verdict == 1:
+            if ended:
                 return reason or "the first process ended it"
             step = self._step()
             for callback in self._callbacks:
@@ -226,7 +234,6 @@ class Trainer:
                 self._validate(interrupt)
             except Interrupted:
                 return None
-            self.save()
         return reason or self._reason_to_stop()
 
     def _reason_to_stop(self) -> str | None:

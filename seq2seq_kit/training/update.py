@@ -16,6 +16,7 @@ from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.out_of_memory import OutOfMemory, halves, is_out_of_memory
 from seq2seq_kit.training.precision import autocast, matmul_precision
 from seq2seq_kit.training.processes import Processes, explain_lost_process
+from seq2seq_kit.training.sharding import gather, is_sharded, local
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Updater:
 
     def join(self) -> None:
         """From here on add up the gradients of all processes, which call this together."""
-        self._joined = self._processes.join(self._learner)
+        self._joined = self._processes.join(self._learner, self._optimizer, self._config.sharding == "fsdp")
 
     def __call__(self, batches: Sequence[Batch], rate: float, forcing: float) -> Updated:
         """Update the parameters by the gradient of ``batches`` (this process' share) at the learning rate ``rate``.
@@ -84,6 +85,8 @@ class Updater:
         limit = self._config.clip_norm or math.inf
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, torch.tensor(norm, device=self._device))
         self._optimizer.step()
+        with explain_lost_process():
+            gather(self._learner)
         if self.scaler.is_enabled():
             self.scaler.update()
         return Updated(loss, tokens, norm)
@@ -138,8 +141,9 @@ class Updater:
         return share.detach()
 
     def _gradient_norm(self) -> float:
-        gradients = [p.grad for p in self._learner.parameters() if p.grad is not None]
-        return float(torch.nn.utils.get_total_norm(gradients))
+        gradients = [local(p.grad) for p in self._learner.parameters() if p.grad is not None]
+        norm = float(torch.nn.utils.get_total_norm(gradients))
+        return math.sqrt(self._processes.add(norm**2)[0]) if is_sharded(self._learner) else norm
 
     def _describe_loss(self, shares: Sequence[tuple[Batch, float]]) -> str:
         wrong = [(batch, share) for batch, share in shares if not math.isfinite(share)]
@@ -151,10 +155,13 @@ class Updater:
         return f"the gradient of the examples {names} has the norm {norm:g}{self._first_wrong_gradient()}"
 
     def _first_wrong_gradient(self) -> str:
-        for name, parameter in self._learner.named_parameters():
-            if parameter.grad is not None and not parameter.grad.isfinite().all():
-                return f" (the first parameter whose gradient is not finite is {name.removeprefix('model.')})"
-        return ""
+        named = list(self._learner.named_parameters())
+        wrong = [i for i, (_, p) in enumerate(named) if p.grad is not None and not local(p.grad).isfinite().all()]
+        first = min(self._processes.all(min(wrong, default=len(named))))
+        if first == len(named):
+            return ""
+        name = named[first][0].removeprefix("model.")
+        return f" (the first parameter whose gradient is not finite is {name})"
 
 
 def _target_tokens(batch: Batch) -> int:
