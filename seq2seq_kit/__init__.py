@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.decoding.hypothesis import Hypothesis
     from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
     from seq2seq_kit.decoding.options import SearchOptions
-    from seq2seq_kit.decoding.pipeline import load
+    from seq2seq_kit.decoding.pipeline import Pipeline, load
     from seq2seq_kit.decoding.presets import preset
     from seq2seq_kit.decoding.run_ensemble import load_ensemble
     from seq2seq_kit.decoding.search import Cancellation, search
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         EncodedExample,
         Encoder,
         Example,
+        Imported,
+        Importer,
         Memory,
         MemorySpec,
         Metric,
@@ -75,11 +77,14 @@ _LAZY = {
     "Ensemble": "seq2seq_kit.decoding.ensemble",
     "Example": "seq2seq_kit.interfaces",
     "Hypothesis": "seq2seq_kit.decoding.hypothesis",
+    "Imported": "seq2seq_kit.interfaces",
+    "Importer": "seq2seq_kit.interfaces",
     "Member": "seq2seq_kit.decoding.ensemble",
     "Memory": "seq2seq_kit.interfaces",
     "MemorySpec": "seq2seq_kit.interfaces",
     "Metric": "seq2seq_kit.interfaces",
     "Output": "seq2seq_kit.interfaces",
+    "Pipeline": "seq2seq_kit.decoding.pipeline",
     "PluginError": "seq2seq_kit.errors",
     "Processor": "seq2seq_kit.interfaces",
     "ProcessorOutput": "seq2seq_kit.interfaces",

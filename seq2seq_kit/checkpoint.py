@@ -142,10 +142,11 @@ def save_weights(run: Path, model: nn.Module, facts: Mapping[str, Any], name: st
     write_tensors(run / name, weights(model), facts)
 
 
-def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Copy tensors into a model; every name and shape must fit. ``path`` is for the message."""
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, assign: bool = False) -> None:
+    """Copy tensors into a model, or with ``assign`` take them for its own; every name and shape must fit. ``path`` is
+    for the message."""
     try:
-        missing, unexpected = model.load_state_dict(tensors, strict=False)
+        missing, unexpected = model.load_state_dict(tensors, strict=False, assign=assign)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: does not fit the model of {MANIFEST}: {reason}") from None

@@ -26,7 +26,7 @@ KINDS: tuple[str, ...] = (
 )
 """The closed list of component kinds."""
 
-RESERVED_VERBS: tuple[str, ...] = ("train", "average", "evaluate", "score", "plugins", "demo")
+RESERVED_VERBS: tuple[str, ...] = ("train", "average", "evaluate", "score", "import", "export", "plugins", "demo")
 """The commands of ``s2s`` that belong to no task: a task's verb is none of them."""
 
 

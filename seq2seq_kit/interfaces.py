@@ -22,6 +22,7 @@ from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
     from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
+    from seq2seq_kit.decoding.pipeline import Pipeline
     from seq2seq_kit.model import Model
 
 ScoreKind = Literal["logits", "log_probs"]
@@ -338,10 +339,20 @@ def shift_right(target: Tensor, bos_id: int) -> Tensor:
 
 
 class Tokenizer(ABC):
-    """Text to ids and back. Built as ``cls(config)``; then either trained or loaded. The first four ids are special."""
+    """Text to ids and back. Built as ``cls(config)``; then either trained or loaded.
+
+    The special ids are the class' where the first four are reserved for them; an instance may have others of its own.
+    """
 
     pad_id, bos_id, eos_id, unk_id = 0, 1, 2, 3
     vocab_size: int
+    prefix: tuple[int, ...] = ()
+    """What every text begins with, such as the code of its language; the task puts it there, not ``encode``."""
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """What every source ends with; as ``prefix``. Targets end with EOS."""
+        return (self.eos_id,)
 
     @abstractmethod
     def train(self, texts: Iterable[str]) -> None:
@@ -438,6 +449,8 @@ class Task(ABC):
     source_spec: SourceSpec | None
     """None: there is no source, and what a user gives to decode is what the output starts with (a language model)."""
     target_spec: TargetSpec
+    target_prefix: tuple[int, ...] = ()
+    """What every encoded target begins with: the code of a language, say."""
     shared_vocabulary: bool = False
     """An id means the same token in a source and in a target."""
     group_references: bool = True
@@ -501,3 +514,37 @@ class Output:
     finish: Finish = "eos"  # why it ended
     top_tokens: list[list[tuple[str, float]]] = field(default_factory=list)  # each step's likeliest, in nats
     unmet: list[int] = field(default_factory=list)  # which of the example's constraints it does not meet
+
+
+@dataclass
+class Imported:
+    """What an importer makes of another toolkit's checkpoint."""
+
+    config: Mapping[str, Any]
+    """The configuration of the run, as in a YAML file: ``task``, ``model``, ``search``. Its tokenizers are such as are
+    prepared without any text to learn from. Where it has no ``data`` and ``training``, those are placeholders."""
+    tensors: TensorDict
+    """The weights, by the names that the parameters of the configured model have (one name for what is shared)."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """JSON values that are kept with the weights: where they come from."""
+
+
+class Importer(ABC):
+    """Makes runs of another toolkit's checkpoints, and the other way round where it can. Built as ``cls(config)``; the
+    commands ``s2s import NAME`` and ``s2s export NAME``."""
+
+    @abstractmethod
+    def read(self, source: str) -> Imported:
+        """The checkpoint called ``source``: a folder, or what else the toolkit has for a name.
+
+        Raises:
+            UserError: there is none, or it has something that the kit has not; the message names it.
+        """
+
+    def write(self, run: Pipeline, folder: Path) -> None:
+        """Write a loaded run as a checkpoint of the other toolkit into ``folder``, which is there and empty.
+
+        Raises:
+            UserError: that toolkit has no such model; the message says which part of it.
+        """
+        raise UserError(f"{type(self).__name__} only imports")

@@ -40,7 +40,7 @@ def sentence_inputs(
 
 def _sentence_input(task: Task, example: Example, source: TokenSequence, key: int) -> SentenceInput:
     phrases = _Phrases(task, example)
-    choices = phrases.several("choices")
+    choices = phrases.several("choices", first=True)
     return SentenceInput(
         source_length=len(source),
         source=tuple(token for token in source if token != task.target_spec.eos_id) if task.shared_vocabulary else (),
@@ -66,12 +66,12 @@ class _Phrases:
         text = self._extras.get(name)
         if not text:
             return ()
-        return self._ids(name, [text])[0]
+        return self._ids(name, [text], first=True)[0]
 
-    def several(self, name: str, unknown: bool = False) -> list[TokenSequence]:
-        """``unknown``: pass over phrases with unknown words."""
+    def several(self, name: str, **how: bool) -> list[TokenSequence]:
+        """``how``: see :meth:`_ids`."""
         texts = self._extras.get(name)
-        return self._ids(name, self._list(name, texts), unknown) if texts else []
+        return self._ids(name, self._list(name, texts), **how) if texts else []
 
     def constraints(self) -> list[Constraint]:
         given = self._extras.get("constraints")
@@ -85,17 +85,19 @@ class _Phrases:
             raise DataError(f"{self._where}{name} = {value!r}: must be a list of texts")
         return list(value)
 
-    def _ids(self, name: str, texts: list[Any], unknown: bool = False) -> list[TokenSequence]:
+    def _ids(self, name: str, texts: list[Any], *, first: bool = False, unknown: bool = False) -> list[TokenSequence]:
+        """``first``: outputs begin with them; ``unknown``: pass over phrases with unknown words."""
+        before = len(self._task.target_prefix)
         for text in texts:
             if not isinstance(text, str):
                 raise DataError(f"{self._where}{name} has {text!r}, which is no text")
         found = []
         for text, encoded in zip(texts, self._task.encode([Example("", text) for text in texts]), strict=True):
             ids = tuple((encoded.target or [])[:-1])  # without EOS
-            if not ids:
+            if len(ids) == before:
                 raise DataError(f"{self._where}{name} has {text!r}, which holds no word")
             if self._task.target_spec.unk_id not in ids:
-                found.append(ids)
+                found.append(ids if first else ids[before:])
             elif not unknown:
                 raise DataError(f"{self._where}{name} has {text!r}: the target vocabulary lacks a word of it")
         return found

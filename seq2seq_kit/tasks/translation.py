@@ -13,7 +13,7 @@ from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.data.readers import Examples
 from seq2seq_kit.decoding.copying import WholeWords, replace_unknown
 from seq2seq_kit.decoding.hypothesis import Hypothesis
-from seq2seq_kit.errors import UserError
+from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
     Batch,
     EncodedExample,
@@ -36,6 +36,8 @@ class TranslationConfig(ComponentConfig):
     """Default: the same section as the source's, learnt from the targets."""
     shared_tokenizer: bool = False
     """One vocabulary for both languages, learnt from both sides as ``source_tokenizer`` says."""
+    shared_vocabulary: bool = False
+    """The two tokenizers, though not one, are known to give an id the same meaning: those of a pretrained model."""
     source_field: str = "source"
     """The name of the source in JSONL data."""
     target_field: str = "target"
@@ -71,7 +73,7 @@ class Translation(TextTask):
 
     def __init__(self, config: TranslationConfig) -> None:
         self.config = config
-        self.shared_vocabulary = config.shared_tokenizer
+        self.shared_vocabulary = config.shared_tokenizer or config.shared_vocabulary
         self.group_references = config.group_references
         self.source_tokenizer: Tokenizer = build("tokenizer", config.source_tokenizer)
         self.target_tokenizer: Tokenizer = (
@@ -100,17 +102,17 @@ class Translation(TextTask):
         self._set_specs()
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
-        """Ids of sources and, where there are any, of targets; each ends with EOS."""
+        """Ids of sources and, where there are any, of targets; each ends with EOS (a source as its tokenizer says)."""
         sources = self.source_tokenizer.encode([example.source for example in examples])
         with_target = [i for i, example in enumerate(examples) if example.target is not None]
         targets = dict(
             zip(with_target, self.target_tokenizer.encode([target_of(examples[i]) for i in with_target]), strict=True)
         )
-        source_eos, target_eos = self.source_tokenizer.eos_id, self.target_tokenizer.eos_id
+        before, after, eos = self.source_tokenizer.prefix, self.source_tokenizer.suffix, self.target_tokenizer.eos_id
         return [
             EncodedExample(
-                [*source, source_eos],
-                [*targets[i], target_eos] if i in targets else None,
+                [*before, *source, *after],
+                [*self.target_prefix, *targets[i], eos] if i in targets else None,
                 id=example.id,
                 extras=example.extras,
             )
@@ -127,9 +129,10 @@ class Translation(TextTask):
         return Batch(source, source_mask, target, target_mask, [example.id for example in examples])
 
     def source_tokens(self, example: Example) -> list[str]:
-        """The tokens of the source, EOS at the end."""
-        [source] = self.source_tokenizer.encode([example.source])
-        return self.source_tokenizer.tokens([*source, self.source_tokenizer.eos_id])
+        """The tokens of the source, what is put before and after it among them."""
+        tokenizer = self.source_tokenizer
+        [source] = tokenizer.encode([example.source])
+        return tokenizer.tokens([*tokenizer.prefix, *source, *tokenizer.suffix])
 
     def decode_copying(
         self, example: Example, hypotheses: Sequence[Hypothesis], dictionary: Mapping[str, str]
@@ -178,3 +181,7 @@ class Translation(TextTask):
     def _set_specs(self) -> None:
         self.source_spec = SourceSpec(self.source_tokenizer.vocab_size, self.source_tokenizer.pad_id)
         self.target_spec = self._target_spec()
+        self.target_prefix = self.target_tokenizer.prefix
+        if self.shared_vocabulary and self.source_spec.vocab_size != self.target_spec.vocab_size:
+            sizes = f"{self.source_spec.vocab_size:,} and {self.target_spec.vocab_size:,} tokens"
+            raise ConfigError(f"task.shared_vocabulary: the tokenizers have {sizes}: they share none")

@@ -17,7 +17,7 @@ from seq2seq_kit.checkpoint import (
 )
 from seq2seq_kit.console import stderr
 from seq2seq_kit.errors import CheckpointError, ConfigError
-from seq2seq_kit.interfaces import EncodedExample, Task, Tokenizer
+from seq2seq_kit.interfaces import EncodedExample, Task
 from seq2seq_kit.model import Model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig
@@ -81,10 +81,10 @@ def _check_same_vocabularies(what: str, theirs: Task, ours: Task) -> None:
 
 def warn_of_unknown_tokens(run: Path, examples: Sequence[EncodedExample], task: Task) -> None:
     """Say how much of the development data the tokenizers of another run cannot write, if that is 1% or more."""
-    for side, unknown in (("source", Tokenizer.unk_id), ("target", task.target_spec.unk_id)):
+    for side, tokenizer in task.tokenizers().items():
         sequences = [getattr(example, side) or [] for example in examples]
         tokens = sum(map(len, sequences))
-        share = sum(sequence.count(unknown) for sequence in sequences) / max(tokens, 1)
+        share = sum(sequence.count(tokenizer.unk_id) for sequence in sequences) / max(tokens, 1)
         if share >= 0.01:
             log.warning(
                 "%.1f%% of the development data's %s tokens are unknown to the tokenizers of %s", 100 * share, side, run

@@ -1,0 +1,155 @@
+"""What cuts texts into tokens: Hugging Face's tokenizers, or SentencePiece with a vocabulary of its own beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from seq2seq_kit import UserError
+
+Files = Mapping[str, bytes]
+"""The small files of a checkpoint by name."""
+
+
+class Engine(Protocol):
+    """A tokenizer without the special tokens that stand around a text."""
+
+    size: int
+    """How many ids it knows; a model's vocabulary may be larger."""
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text, without special tokens."""
+        ...
+
+    def token(self, index: int) -> str | None: ...
+
+    def id(self, token: str) -> int | None: ...
+
+
+class FastEngine:
+    """A ``tokenizer.json`` of Hugging Face's tokenizers.
+
+    As there, a special token that a text spells (``<extra_id_0>``, ``<mask>``) is that token.
+    """
+
+    def __init__(self, text: str) -> None:
+        from tokenizers import Tokenizer
+
+        self._backend = Tokenizer.from_str(text)
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        self.size: int = self._backend.get_vocab_size()
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        text: str = self._backend.decode(list(ids), skip_special_tokens=True)
+        return text
+
+    def token(self, index: int) -> str | None:
+        token: str | None = self._backend.id_to_token(index)
+        return token
+
+    def id(self, token: str) -> int | None:
+        index: int | None = self._backend.token_to_id(token)
+        return index
+
+
+class PieceEngine:
+    """SentencePiece's pieces, by the ids that a vocabulary gives them.
+
+    Args:
+        model: of SentencePiece.
+        vocabulary: the id of each piece, and of tokens that are no pieces: special ones, codes of languages.
+        special: the tokens that belong to no text.
+        language_codes: a text may begin with ``>>code<<`` (Marian).
+    """
+
+    def __init__(
+        self, model: bytes, vocabulary: Mapping[str, int], special: set[str], *, language_codes: bool = False
+    ) -> None:
+        from sentencepiece import SentencePieceProcessor
+
+        self._pieces = SentencePieceProcessor(model_proto=model)
+        self._ids, self._special, self._language_codes = vocabulary, special, language_codes
+        self._unknown = vocabulary["<unk>"]
+        self.size = max(vocabulary.values()) + 1
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return [self._encode(text) for text in texts]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        tokens = (self._tokens.get(i, "<unk>") for i in ids)
+        text: str = self._pieces.decode_pieces([token for token in tokens if token not in self._special])
+        return text.replace("▁", " ").strip()
+
+    def token(self, index: int) -> str | None:
+        return self._tokens.get(index)
+
+    def id(self, token: str) -> int | None:
+        return self._ids.get(token)
+
+    def _encode(self, text: str) -> list[int]:
+        code, end = "", text.find("<<") + 2
+        if self._language_codes and text.startswith(">>") and end >= 2:
+            code, text = text[:end], text[end:]
+        pieces = [*([code] if code else []), *self._pieces.encode(text, out_type=str)]
+        return [self._ids.get(piece, self._unknown) for piece in pieces]
+
+    @cached_property
+    def _tokens(self) -> dict[int, str]:
+        return {index: token for token, index in self._ids.items()}
+
+
+def engine_of(kind: str, side: str, files: Files, where: str) -> Engine:
+    """The engine of a checkpoint.
+
+    Args:
+        kind: the class of its tokenizer in transformers.
+        side: ``source`` or ``target``: Marian has one for each.
+        where: the checkpoint, for messages.
+    """
+    if kind == "MarianTokenizer":
+        separate = side == "target" and "target_vocab.json" in files
+        vocabulary = _json(files, "target_vocab.json" if separate else "vocab.json", where)
+        model = _file(files, f"{side}.spm", where)
+        return PieceEngine(model, vocabulary, {"</s>", "<pad>", "<unk>"}, language_codes=True)
+    if kind == "M2M100Tokenizer":
+        vocabulary = _json(files, "vocab.json", where)
+        added = _added_tokens(files, len(vocabulary), where)
+        special = {"<s>", "</s>", "<pad>", "<unk>", *added}
+        return PieceEngine(_file(files, "sentencepiece.bpe.model", where), {**vocabulary, **added}, special)
+    return FastEngine(_file(files, "tokenizer.json", where).decode())
+
+
+def _added_tokens(files: Files, first: int, where: str) -> dict[str, int]:
+    """The ids of tokens that a vocabulary was given later, as one of three files says; ``first``: where they begin."""
+    if "added_tokens.json" in files:
+        return _json(files, "added_tokens.json", where)
+    config = _json(files, "tokenizer_config.json", where) if "tokenizer_config.json" in files else {}
+    if "added_tokens_decoder" in config:
+        return {entry["content"]: int(index) for index, entry in config["added_tokens_decoder"].items()}
+    listed = _json(files, "special_tokens_map.json", where).get("additional_special_tokens", [])
+    return {token if isinstance(token, str) else token["content"]: first + i for i, token in enumerate(listed)}
+
+
+def _json(files: Files, name: str, where: str) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads(_file(files, name, where))
+    except ValueError as error:
+        raise UserError(f"{where}: {name} cannot be read as JSON: {error}") from None
+    return values
+
+
+def _file(files: Files, name: str, where: str) -> bytes:
+    if name not in files:
+        hint = ""
+        if name == "tokenizer.json":
+            hint = ": write it with transformers' AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+        raise UserError(f"{where}: its tokenizer needs {name}, which is not there{hint}")
+    return files[name]

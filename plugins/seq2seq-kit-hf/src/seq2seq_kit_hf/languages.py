@@ -1,0 +1,66 @@
+"""What stands around a text: end symbols, and the codes of languages, which each tokenizer has in another place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Place = Literal["before", "after"]
+
+TOKENIZERS = {
+    "marian": "MarianTokenizer",
+    "bart": "BartTokenizer",
+    "mbart": "MBartTokenizer",
+    "m2m_100": "M2M100Tokenizer",
+    "pegasus": "PegasusTokenizer",
+    "t5": "T5Tokenizer",
+    "mt5": "T5Tokenizer",
+}
+"""The class of a family's tokenizer, where ``tokenizer_config.json`` names none."""
+
+CODES: dict[str, tuple[Place, str]] = {
+    "MBartTokenizer": ("after", "{}"),
+    "MBart50Tokenizer": ("before", "{}"),
+    "M2M100Tokenizer": ("before", "__{}__"),
+    "NllbTokenizer": ("before", "{}"),
+}
+"""Where the code of a source's language stands, seen from the text and its EOS, and the token that it is."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Ids around those of a text.
+
+    Args:
+        prefix: before it.
+        suffix: after it; of a target, which always ends with EOS, it is not used.
+        start: what the decoder is fed first.
+    """
+
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
+    start: int
+
+
+def surroundings(
+    tokenizer: str, side: str, code: int | None, *, legacy: bool, bos: int, eos: int, start: int
+) -> Surroundings:
+    """What stands around a text.
+
+    Args:
+        tokenizer: the class of the tokenizer in transformers.
+        side: ``source`` or ``target``.
+        code: the language's, for tokenizers among :data:`CODES`.
+        legacy: NLLB's ``legacy_behaviour``.
+        bos: the tokenizer's own; ``start`` the decoder's.
+    """
+    if tokenizer == "BartTokenizer":
+        return Surroundings((bos,), (eos,), start)
+    if code is None:
+        return Surroundings((), (eos,), start)
+    place, _ = CODES[tokenizer]
+    if place == "after" and side == "target":  # mBART's decoder starts with the code
+        return Surroundings((), (eos,), code)
+    if (place == "after" or legacy) and side == "source":
+        return Surroundings((), (eos, code), start)
+    return Surroundings((code,), (eos,), start)
