@@ -82,17 +82,17 @@ class TrainingConfig(Config):
     """Of the arithmetic in training steps, under autocast; weights and optimizer stay float32. float16 scales the loss
     so that small gradients are not lost (Micikevicius et al. 2018)."""
     sharding: Literal["none", "fsdp"] = "none"
-    """With several processes, what each keeps: all (``none``), or, with ``fsdp``, of the optimizer's state and of the
-    gradients after a backward pass only its part (fully sharded data parallelism; Zhao et al. 2023). The result is the
-    same. One process alone keeps all."""
+    """What each of several processes updates: all parameters (``none``), or with ``fsdp`` a part of each, of which alone
+    it has the optimizer's state (fully sharded data parallelism; Zhao et al. 2023). The result is the same up to
+    rounding."""
     compile: bool = False
     """Compile encoder and decoder with ``torch.compile``: the first steps take minutes, later ones may be faster."""
     on_out_of_memory: Literal["stop", "split"] = "stop"
     """What to do where a batch does not fit into memory: stop and name it, or compute it in halves."""
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     """How float32 matrices are multiplied in training steps, as ``torch.set_float32_matmul_precision`` says:
-    ``medium`` may round the factors to bfloat16 and is up to twice as fast on some CPUs; ``high`` allows TF32 on
-    GPUs."""
+    ``medium`` allows factors rounded to bfloat16, ``high`` TF32 on GPUs. On CPUs without matrix units (AMX) nothing is
+    rounded and nothing gained."""
     log_every: int = Field(default=10, ge=1)
     """Steps between records in ``metrics.jsonl``, each the mean over the steps since the one before."""
     validate_every: int = Field(default=500, ge=1)
@@ -137,13 +137,21 @@ class TrainingConfig(Config):
             other = "freeze" if self.freeze else "ema_decay"
             why = "all but the adapters is frozen" if self.freeze else "the mean of adapted weights is of no low rank"
             raise PydanticCustomError("sentence", "lora: leave {other} away: {why}", {"other": other, "why": why})
-        if self.sharding == "fsdp" and self.precision == "float16":
-            problem = "sharding: fsdp scales no loss, as float16 needs: use precision: bfloat16, or float32"
-            raise PydanticCustomError("sentence", problem)
-        if self.sharding == "fsdp" and self.on_out_of_memory == "split":
-            problem = "sharding: fsdp computes no batch again, as on_out_of_memory: split does: leave that at stop"
-            raise PydanticCustomError("sentence", problem)
+        if self.sharding == "fsdp":
+            self._can_be_sharded()
         return self
+
+    def _can_be_sharded(self) -> None:
+        for field, value, remedy in (
+            ("precision", "float16", "bfloat16, which needs no scale of the loss, or float32"),
+            ("optimizer", "adafactor", "adamw: a part of a matrix does not have the sums of its rows and columns"),
+            ("on_out_of_memory", "split", "stop: the other processes do not wait for a batch that is made again"),
+        ):
+            if getattr(self, field) == value:
+                parts = {"field": field, "value": value, "remedy": remedy}
+                raise PydanticCustomError(
+                    "sentence", "sharding: fsdp does not go with {field}: {value}; use {remedy}", parts
+                )
 
 
 _SEARCH_FIELDS = [f.name for f in dataclasses.fields(SearchOptions)]

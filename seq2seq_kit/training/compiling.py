@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import logging
-
-import torch
+from collections.abc import Callable
 
 from seq2seq_kit.model import Model
 
 log = logging.getLogger(__name__)
 
 
-def compile_model(model: Model, device: torch.device) -> None:
-    """Compile the calls of encoder and decoder in place, for any lengths; says so where this machine cannot."""
-    reason = _why_not(device)
-    if reason:
-        log.warning("training.compile: torch.compile does not work here, so training goes on without it: %s", reason)
-        return
-    for part in (model.encoder, model.decoder):
-        if part is not None:
-            part.compile(dynamic=True)
+def compile_model(model: Model, try_out: Callable[[], None]) -> None:
+    """Compile the calls of encoder and decoder in place, for any lengths; says so where that does not work.
 
-
-def _why_not(device: torch.device) -> str:
-    """What hinders the compilation of the simplest function; nothing where nothing does."""
+    Args:
+        try_out: computes a gradient of ``model``, for which all is compiled that an update needs. Where it fails, the
+            model is as before.
+    """
+    parts = [part for part in (model.encoder, model.decoder) if part is not None]
+    for part in parts:
+        part.compile(dynamic=True)
     try:
-        torch.compile(lambda x: x * 2 + 1)(torch.ones(2, device=device))
-    except Exception as error:  # a missing compiler is reported in many ways
-        return " ".join(str(error).split())[:200] or type(error).__name__
-    return ""
+        try_out()
+    except Exception as error:  # a missing compiler, or code that it cannot compile, is reported in many ways
+        for part in parts:
+            part._compiled_call_impl = None  # what Module.compile has set
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        log.warning("training.compile: torch.compile does not work here, so training goes on without it: %s", reason)

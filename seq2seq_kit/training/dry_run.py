@@ -97,7 +97,7 @@ def _batches(
         indices = token_batches(data, trainer.config.training.batch_tokens, trainer.config.seed).batches(0)
         largest = max(indices, key=lambda batch: len(batch) * int(data.lengths[batch].max(0).sum()))
         return data.take(indices[0], 0), data.take(largest, 0), len(indices)
-    stream: Any = trainer._batches.batches(0)
+    stream: Any = token_batches(data, trainer.config.training.batch_tokens, trainer.config.seed).batches(0)
     found: list[list[EncodedExample]] = []
     while len(found) < STREAMED and not stream.ends_at(len(found)):
         found.append(data.take(stream[len(found)], 0))
@@ -112,19 +112,20 @@ def _positions(examples: Sequence[EncodedExample]) -> int:
 def _measure(trainer: Trainer, examples: Sequence[EncodedExample]) -> Memory:
     batch = trainer.task.collate(examples)
     assert batch.target is not None
-    trainer._learner.train()
+    parts = trainer.parts
+    parts.learner.train()
+    forcing = build("schedule", trainer.config.training.teacher_forcing)(1)
 
     def update() -> None:
-        trainer._update([batch], 0.0, trainer._forcing(1))  # at a learning rate of 0
+        parts.update([batch], 0.0, forcing)  # at a learning rate of 0
 
     update()  # the optimizer makes its state
-    trainer._optimizer.zero_grad()
+    parts.optimizer.zero_grad()
     peak = _peak(update, trainer.device)
-    state = [x for values in trainer._optimizer.state.values() for x in values.values() if isinstance(x, Tensor)]
-    shadow = trainer.evaluated if trainer.evaluated is not trainer.model else None
+    state = [x for values in parts.optimizer.state.values() for x in values.values() if isinstance(x, Tensor)]
     return Memory(
-        weights=_bytes(trainer._learner.parameters()),
-        shadow=_bytes(shadow.parameters()) if shadow else 0,
+        weights=_bytes(parts.learner.parameters()),
+        shadow=_bytes(parts.shadow.model.parameters()) if parts.shadow else 0,
         optimizer=_bytes(state),
         update=peak,
         batch=(len(batch), batch.source.shape[1], batch.target.shape[1]),

@@ -34,6 +34,7 @@ def shard(module: nn.Module, optimizer: torch.optim.Optimizer, device: torch.dev
     sharded.set_reduce_scatter_unused_params(True)  # a process may have no batch, or drop a layer
     parts = dict(module.named_parameters())
     for group in optimizer.param_groups:
+        group["fused"] = group["fused"] and not isinstance(optimizer, torch.optim.SGD)  # which torch has not for parts
         for i, parameter in enumerate(group["params"]):
             part = group["params"][i] = parts[names[parameter]]
             if state := optimizer.state.pop(parameter, None):

@@ -89,19 +89,19 @@ def save_state(
     learner: Learner,
     optimizer_state: TensorDict,
     facts: Mapping[str, Any],
-    shadow: nn.Module | None = None,
+    evaluated: nn.Module,
 ) -> None:
     """Replace ``training.safetensors`` in one atomic step.
 
     Args:
         optimizer_state: see :func:`state_of`.
-        shadow: the model to be used, where that is not the learner's.
         facts: further JSON values to keep.
+        evaluated: the model to be used: the learner's own, or another in its place.
     """
     tensors = weights(learner)
-    if shadow is not None:
+    if evaluated is not learner.model:
         trained = {f"{_TRAINED}{name}": tensor for name, tensor in tensors.items()}
-        tensors = trained | {f"{MODEL_PREFIX}{name}": tensor for name, tensor in weights(shadow).items()}
+        tensors = trained | {f"{MODEL_PREFIX}{name}": tensor for name, tensor in weights(evaluated).items()}
     tensors |= {f"{_OPTIMIZER}{name}": tensor for name, tensor in optimizer_state.items()}
     write_tensors(run / LAST, tensors, {**facts, **asdict(state)})
 
@@ -118,13 +118,13 @@ def state_of(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
                 yield f"{name}.{key}", whole(value)
 
 
-def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, shadow: nn.Module | None = None) -> Saved:
-    """Put model, criterion, optimizer and shadow back to where :func:`save_state` found them."""
+def load_state(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, evaluated: nn.Module) -> Saved:
+    """Put model, criterion, optimizer and the model to be used back to where :func:`save_state` found them."""
     tensors, facts = read_tensors(run / LAST)
     plain = {name: x for name, x in tensors.items() if not name.startswith((_OPTIMIZER, _TRAINED))}
     load_weights(learner, _below(_TRAINED, tensors) or plain, run / LAST)
-    if shadow is not None:
-        load_weights(shadow, _below(MODEL_PREFIX, plain), run / LAST)
+    if evaluated is not learner.model:
+        load_weights(evaluated, _below(MODEL_PREFIX, plain), run / LAST)
     _load_optimizer(optimizer, _below(_OPTIMIZER, tensors))
     names = [f.name for f in fields(TrainingState)]
     try:

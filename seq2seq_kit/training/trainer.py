@@ -14,8 +14,8 @@ from seq2seq_kit.checkpoint import save_weights
 from seq2seq_kit.console import stderr
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.evaluation.evaluate import Evaluation
-from seq2seq_kit.interfaces import Criterion, Task
-from seq2seq_kit.model import Model, build_model
+from seq2seq_kit.interfaces import Task
+from seq2seq_kit.model import Model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig, TrainingConfig
 from seq2seq_kit.training.allocator import keep_memory
@@ -23,22 +23,18 @@ from seq2seq_kit.training.callbacks import Callback, Record, Step
 from seq2seq_kit.training.compiling import compile_model
 from seq2seq_kit.training.corpus import Corpus, token_batches
 from seq2seq_kit.training.curves import Curves
-from seq2seq_kit.training.fine_tuning import freeze, start_from, warn_of_unknown_tokens
 from seq2seq_kit.training.interrupt import Interrupt, Interrupted
 from seq2seq_kit.training.kept_weights import kept_name, remove_others
-from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.log import MetricsLog, TensorBoard
-from seq2seq_kit.training.optimizers import make_optimizer
 from seq2seq_kit.training.out_of_memory import OutOfMemory
+from seq2seq_kit.training.parts import build_parts
 from seq2seq_kit.training.processes import Processes
 from seq2seq_kit.training.progress import progress_callback
 from seq2seq_kit.training.samples import Samples
 from seq2seq_kit.training.seeding import seed_generators
-from seq2seq_kit.training.shadow import shadow_of
-from seq2seq_kit.training.sharding import check_shardable
 from seq2seq_kit.training.state import TrainingState, Window, load_state, save_state, state_of
 from seq2seq_kit.training.supply import Supply, positions_of
-from seq2seq_kit.training.update import NotFinite, Updater
+from seq2seq_kit.training.update import NotFinite
 from seq2seq_kit.training.validation import Validator
 
 
@@ -62,7 +58,7 @@ class Trainer:
     Attributes:
         run: the run folder.
         state: where the run stands; see :class:`TrainingState`.
-        model: what the optimizer changes.
+        parts: what it works with; see :class:`Parts`.
     """
 
     def __init__(
@@ -78,37 +74,26 @@ class Trainer:
         self.config = config
         self.run = run
         self.task = task
-        self.device = device = processes.device
+        self.device = processes.device
         self.state = TrainingState(data_digest=corpus.digest())
-        self.model: Model = build_model(
-            config.model, task.source_spec, task.target_spec, shared_vocabulary=task.shared_vocabulary
-        ).to(device)
-        if start is not None:
-            start_from(start, self.model, task)
-            warn_of_unknown_tokens(start, corpus.dev, task)
-        freeze(self.model, config.training.freeze)
-        self._shadow = shadow_of(self.model, config.training)
+        self.parts = build_parts(config, task, corpus, processes, start)
         self._processes = processes
         self._corpus = corpus
-        self._criterion: Criterion = build("criterion", config.criterion, task.target_spec).to(device)
-        self._criterion.attach(task)
-        self._learner = Learner(self.model, self._criterion)
-        if self._shadow:
-            self._learner.register_forward_pre_hook(self._shadow.before_forward)
-        if config.training.sharding == "fsdp" and processes.count > 1:
-            check_shardable(self._learner)
-        self._optimizer = make_optimizer(config.training, self._learner)
-        self._update = Updater(config.training, self._learner, self._optimizer, processes)
         self._rate = build("schedule", config.training.schedule)
         self._forcing = build("schedule", config.training.teacher_forcing)
-        self._batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
-        self._supply = Supply(task, corpus.train, self._batches, processes)
-        self._validator = Validator(config, task, corpus, device)
+        batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
+        self._supply = Supply(task, corpus.train, batches, processes)
+        self._validator = Validator(config, task, corpus, processes.device)
         self._callbacks = [*_own_callbacks(config.training), *callbacks] if processes.first else []
         self._stop_reason: str | None = None
         self._validation_seconds = 0.0
         self._saved_step = 0
         self._started = time.perf_counter()
+
+    @property
+    def model(self) -> Model:
+        """What the optimizer changes."""
+        return self.parts.learner.model
 
     @property
     def seconds(self) -> float:
@@ -128,7 +113,7 @@ class Trainer:
     @property
     def evaluated(self) -> Model:
         """The model that is validated and saved: ``model``, or what ``ema_decay`` and ``lora`` make of it."""
-        return self._shadow.model if self._shadow else self.model
+        return self.parts.evaluated
 
     @property
     def parameters(self) -> int:
@@ -143,10 +128,11 @@ class Trainer:
         """Train to the end."""
         keep_memory()
         self._started = time.perf_counter() - self.state.seconds
-        self._learner.train()
+        self.parts.learner.train()
         if self.config.training.compile:
-            compile_model(self.model, self.device)
-        self._update.join()
+            some = self.task.collate(self._corpus.dev[:2])
+            compile_model(self.model, lambda: self.parts.update.try_out(some, self._forcing(self.state.step + 1)))
+        self.parts.update.join()
         with Interrupt() as interrupt:
             try:
                 with ExitStack() as ends:
@@ -168,30 +154,29 @@ class Trainer:
 
     def save(self) -> None:
         """Save the last state; all processes call this together, and the first one writes it."""
-        optimizer_state = {name: x for name, x in state_of(self._optimizer) if self._processes.first}
+        config, parts = self.config.training, self.parts
+        optimizer_state = {name: x for name, x in state_of(parts.optimizer) if self._processes.first}
         if not self._processes.first:
             return
         self.state.seconds = self.seconds
-        config = self.config.training
         facts = {
-            "loss_scale": self._update.scaler.state_dict(),
+            "loss_scale": parts.update.scaler.state_dict(),
             "schedule": {config.schedule.name: self._rate.state()},
             "teacher_forcing": {config.teacher_forcing.name: self._forcing.state()},
         }
-        if self._shadow:
-            self._shadow.refresh()
-        shadow = self.evaluated if self._shadow else None
-        save_state(self.run, self.state, self._learner, optimizer_state, facts, shadow)
+        if parts.shadow:
+            parts.shadow.refresh()
+        save_state(self.run, self.state, parts.learner, optimizer_state, facts, parts.evaluated)
         self._saved_step = self.state.step
         remove_others(self.run, (step for step, _ in self.state.kept))  # only now: a run that is killed needs them
 
     def restore(self) -> None:
         """Go back to the last saved state."""
-        digest = self.state.data_digest
-        saved = load_state(self.run, self._learner, self._optimizer, self.evaluated if self._shadow else None)
+        digest, parts = self.state.data_digest, self.parts
+        saved = load_state(self.run, parts.learner, parts.optimizer, parts.evaluated)
         self.state = saved.state
         if scale := saved.facts["loss_scale"]:  # none was saved in other precisions than float16
-            self._update.scaler.load_state_dict(scale)
+            parts.update.scaler.load_state_dict(scale)
         for field, schedule in (("schedule", self._rate), ("teacher_forcing", self._forcing)):
             learned = saved.facts.get(field, {}).get(schedule.config.name)  # not of one that --set put in its place
             if learned:
@@ -261,15 +246,15 @@ class Trainer:
         batches = self._supply.take(state, config.batches_per_update)
         seed_generators(self.config.seed, number, self._processes.rank)
         try:
-            done = self._update(batches, rate, forcing)
+            done = self.parts.update(batches, rate, forcing)
         except NotFinite as cause:
             if not self._processes.first:
                 raise SystemExit(0) from None  # the first process says it
             raise self._diverged(number, cause) from None
         except OutOfMemory as cause:
             raise self._too_large(number, cause) from None
-        if self._shadow:
-            self._shadow.update(number)
+        if self.parts.shadow:
+            self.parts.shadow.update(number)
         positions, padding = map(int, self._processes.add(*positions_of(batches)))
         seconds = time.perf_counter() - start
         state.step = number
@@ -322,8 +307,8 @@ class Trainer:
         }
         if best:
             save_weights(self.run, self.evaluated, facts)
-            if self._shadow:
-                self._shadow.save_adapters(self.run)
+            if self.parts.shadow:
+                self.parts.shadow.save_adapters(self.run)
         if config.keep_best == 1 and config.keep_last == 0:
             state.kept = []
             return
@@ -340,9 +325,9 @@ class Trainer:
         seed_generators(self.config.seed, state.step)
         for callback in self._callbacks:
             callback.on_validation_start(self)
-        if self._shadow:
-            self._shadow.refresh()
-        metrics = self._validator.measure(self.evaluated, self._criterion, interrupt.check)
+        if self.parts.shadow:
+            self.parts.shadow.refresh()
+        metrics = self._validator.measure(self.evaluated, self.parts.learner.criterion, interrupt.check)
         value = metrics[self._validator.metric]
         best = self._validator.better(value, state.best_value)
         self._rate.on_validation(best)

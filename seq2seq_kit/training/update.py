@@ -57,6 +57,11 @@ class Updater:
         """From here on add up the gradients of all processes, which call this together."""
         self._joined = self._processes.join(self._learner, self._optimizer, self._config.sharding == "fsdp")
 
+    def try_out(self, batch: Batch, forcing: float) -> None:
+        """Compute the gradient of a batch and forget it, before :meth:`join`: what cannot be computed shows."""
+        self._backward(batch, 1, forcing)
+        self._optimizer.zero_grad()
+
     def __call__(self, batches: Sequence[Batch], rate: float, forcing: float) -> Updated:
         """Update the parameters by the gradient of ``batches`` (this process' share) at the learning rate ``rate``.
 

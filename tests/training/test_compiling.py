@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from seq2seq_kit.interfaces import Memory
 from seq2seq_kit.run_config import RunConfig
 from seq2seq_kit.training.runs import train
 
@@ -32,16 +33,31 @@ def test_encoder_and_decoder_are_called_compiled(
     assert {"GRUEncoder", "GRUDecoder"} == set(compiled)
 
 
-def test_without_a_compiler_training_goes_on(
-    tiny: Callable[..., RunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("where", ["forward", "backward"])
+def test_where_compilation_fails_training_goes_on_as_if_it_had_not_been_asked_for(
+    tiny: Callable[..., RunConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
 ) -> None:
+    """The backward pass is compiled when it is first run."""
+
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found")
+
     def compile(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        def called(*_: Any) -> Any:
-            raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found")
+        def called(*arguments: Any) -> Any:
+            output = function(*arguments)
+            if isinstance(output, Memory):
+                output.states.register_hook(fail)
+            return output
 
-        return called
+        return fail if where == "forward" else called
 
+    settings = {"max_steps": 2, "validation_examples": 0, "teacher_forcing": "constant"}
+    train(tiny(**settings), tmp_path / "plain")
     monkeypatch.setattr(torch, "compile", compile)
-    summary = train(tiny(max_steps=2, compile=True, validation_examples=0), tmp_path / "run")
-    assert summary.steps == 2
+    train(tiny(**settings, compile=True), tmp_path / "run")
     assert "goes on without it: InvalidCxxCompiler: No working C++ compiler found" in caplog.text
+    assert (tmp_path / "run/model.safetensors").read_bytes() == (tmp_path / "plain/model.safetensors").read_bytes()

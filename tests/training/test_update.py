@@ -130,8 +130,8 @@ def test_the_loss_scale_is_resumed(tiny_values: Values, tmp_path: Path) -> None:
         seen: list[float] = []
 
         def on_start(self, trainer: Trainer) -> None:
-            self.seen.append(trainer._update.scaler.get_scale())
-            trainer._update.scaler.load_state_dict({**trainer._update.scaler.state_dict(), "scale": 2.0**7})
+            self.seen.append(trainer.parts.update.scaler.get_scale())
+            trainer.parts.update.scaler.load_state_dict({**trainer.parts.update.scaler.state_dict(), "scale": 2.0**7})
 
     config = make_config(tiny_values(max_steps=2, precision="float16", validation_examples=0), [], "test")
     train(config, tmp_path / "run", callbacks=[Scale()])
@@ -240,7 +240,7 @@ def test_a_batch_that_never_fits_is_named(bench: Callable[..., Bench], policy: s
 def test_a_run_says_what_to_do_without_memory(tiny_values: Values, tmp_path: Path) -> None:
     class NoRoom(Callback):
         def on_start(self, trainer: Trainer) -> None:
-            trainer._learner.register_forward_pre_hook(self.fail)
+            trainer.parts.learner.register_forward_pre_hook(self.fail)
 
         def fail(self, *_: Any) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory")
