@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seq2seq_kit.kernel_caches import limit_kernel_caches
 from seq2seq_kit.layers.training_linear import training_linear
 
 LEAST_WORK = 2**20
@@ -29,6 +30,7 @@ class PackedWeights:
 
     def __init__(self) -> None:
         self._packed: dict[int, _Layout] = {}  # by the weight's id
+        limit_kernel_caches()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeights, ()

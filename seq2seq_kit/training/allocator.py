@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import sys
 
+from seq2seq_kit.kernel_caches import limit_kernel_caches
+
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 _GROWTH = 64 * 2**20
 
@@ -18,8 +20,10 @@ def keep_memory() -> bool:
 
     No block is mapped on its own any more (a larger ``M_MMAP_THRESHOLD`` would not do: glibc takes 32 MiB at most), the
     heap is never trimmed, and it grows by 64 MiB, of which what is not touched takes no memory. The peak of a small
-    Transformer's training grew by a tenth. Elsewhere than on glibc nothing is done.
+    Transformer's training grew by a tenth. Elsewhere than on glibc nothing is done. Kernels compiled for single shapes
+    are kept only in small number, see :func:`limit_kernel_caches`.
     """
+    limit_kernel_caches()
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None)
