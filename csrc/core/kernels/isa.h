@@ -4,7 +4,12 @@
 namespace seq2seq_kit::kernels {
 
 /// In ascending order: a processor that has one has those before it. Beside x86-64 there is only `portable`.
-enum class Isa { portable, avx2, avx512 };
+///
+/// - `avx2`: with FMA.
+/// - `avx512`: F, DQ, BW and VL.
+/// - `avx512_vnni`: with dot products of bytes.
+/// - `avx512_bf16`: with dot products of bfloat16.
+enum class Isa { portable, avx2, avx512, avx512_vnni, avx512_bf16 };
 
 /// The best that this processor has.
 Isa best_isa();

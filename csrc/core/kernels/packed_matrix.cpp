@@ -3,32 +3,37 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
-#include <numeric>
-#include <vector>
+#include <stdexcept>
+#include <string>
+
+#include "core/kernels/packed_layout.h"
 
 namespace seq2seq_kit::kernels {
-
-struct PackedMatrix::Packed {
-  std::vector<float> weights, bias;
-  int64_t outputs, inputs;
-  Precision precision;
-};
-
 namespace {
 
-float activated(float x, Activation activation) {
-  switch (activation) {
-    case Activation::none:
-      return x;
-    case Activation::relu:
-      return x < 0 ? 0 : x;
-    case Activation::gelu:
-      return 0.5f * x * (1 + std::erf(x * 0.70710678f));
-    case Activation::silu:
-      return x / (1 + std::exp(-x));
+constexpr float kGreatestStep = 127;  // of a weight in int8
+
+/// A quantised output: 0 where the weights are not finite, which makes the scale NaN.
+struct Steps {
+  float scale = 0;
+
+  explicit Steps(const float* weights, int64_t inputs) {
+    float greatest = 0;
+    for (int64_t i = 0; i < inputs; ++i) greatest = std::max(greatest, std::abs(weights[i]));
+    const bool finite = std::all_of(weights, weights + inputs, [](float x) { return std::isfinite(x); });
+    scale = finite ? greatest / kGreatestStep : std::numeric_limits<float>::quiet_NaN();
   }
-  return x;
+
+  int8_t of(float weight) const {
+    if (!(scale > 0)) return 0;
+    return static_cast<int8_t>(std::clamp(std::nearbyint(weight / scale), -kGreatestStep, kGreatestStep));
+  }
+};
+
+uint16_t to_bf16(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  if (std::isnan(x)) return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);  // to nearest, ties to even
 }
 
 }  // namespace
@@ -36,12 +41,45 @@ float activated(float x, Activation activation) {
 PackedMatrix::PackedMatrix(const float* weights, const float* bias, int64_t outputs, int64_t inputs,
                            Precision precision)
     : packed_(std::make_unique<Packed>()) {
+  if (outputs < 1 || inputs < 0 || (precision == Precision::int8 && inputs > kMostInt8Inputs)) {
+    throw std::invalid_argument("a packed matrix cannot have " + std::to_string(outputs) + " outputs and " +
+                                std::to_string(inputs) + " inputs");
+  }
   packed_->outputs = outputs;
   packed_->inputs = inputs;
   packed_->precision = precision;
-  packed_->weights.assign(weights, weights + outputs * inputs);
-  packed_->bias.assign(outputs, 0);
-  if (bias) std::copy_n(bias, outputs, packed_->bias.begin());
+  packed_->depth = words_per_row(precision, inputs);
+  const int64_t panels = packed_->panels(), group = inputs_per_word(precision);
+  packed_->words = AlignedArray<uint32_t>(panels * packed_->depth * kPanel);
+  packed_->bias = AlignedArray<float>(panels * kPanel);
+  if (precision == Precision::int8) {
+    packed_->scales = AlignedArray<float>(panels * kPanel);
+    packed_->sums = AlignedArray<int32_t>(panels * kPanel);
+  }
+  for (int64_t n = 0; n < outputs; ++n) {
+    const float* row = weights + n * inputs;
+    uint32_t* to = packed_->words.data() + n / kPanel * packed_->depth * kPanel + n % kPanel;
+    if (bias) packed_->bias[n] = bias[n];
+    switch (precision) {
+      case Precision::fp32:
+        for (int64_t i = 0; i < inputs; ++i) to[i * kPanel] = std::bit_cast<uint32_t>(row[i]);
+        break;
+      case Precision::bf16:
+        for (int64_t i = 0; i < inputs; ++i) {
+          to[i / group * kPanel] |= static_cast<uint32_t>(to_bf16(row[i])) << 16 * (i % group);
+        }
+        break;
+      case Precision::int8:
+        const Steps steps(row, inputs);
+        packed_->scales[n] = steps.scale;
+        for (int64_t i = 0; i < inputs; ++i) {
+          const int8_t step = steps.of(row[i]);
+          packed_->sums[n] += step;
+          to[i / group * kPanel] |= static_cast<uint32_t>(static_cast<uint8_t>(step)) << 8 * (i % group);
+        }
+        break;
+    }
+  }
 }
 
 PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
@@ -51,41 +89,9 @@ PackedMatrix::~PackedMatrix() = default;
 int64_t PackedMatrix::outputs() const { return packed_->outputs; }
 int64_t PackedMatrix::inputs() const { return packed_->inputs; }
 Precision PackedMatrix::precision() const { return packed_->precision; }
-size_t PackedMatrix::bytes() const { return (packed_->weights.size() + packed_->bias.size()) * sizeof(float); }
 
-void multiply(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, float* out, int64_t out_stride,
-              Activation activation, const float* added) {
-  const auto& packed = w.packed();
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t n = 0; n < packed.outputs; ++n) {
-      float sum = 0;
-      for (int64_t k = 0; k < packed.inputs; ++k) sum += x[row * x_stride + k] * packed.weights[n * packed.inputs + k];
-      sum = activated(sum + packed.bias[n], activation);
-      out[row * out_stride + n] = added ? sum + added[row * out_stride + n] : sum;
-    }
-  }
-}
-
-void multiply_top(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, int64_t count, float* scores,
-                  int64_t* tokens, float* log_sums) {
-  constexpr float kNone = -std::numeric_limits<float>::infinity();
-  std::vector<float> row(w.outputs());
-  std::vector<int64_t> order(w.outputs());
-  for (int64_t r = 0; r < rows; ++r) {
-    multiply(w, x + r * x_stride, 1, x_stride, row.data(), w.outputs());
-    double sum = 0;
-    const float max = *std::max_element(row.begin(), row.end(), [](float a, float b) { return a < b || a != a; });
-    for (const float score : row) sum += std::exp(static_cast<double>(score) - (max == kNone ? 0 : max));
-    log_sums[r] = static_cast<float>(std::log(sum) + (max == kNone ? 0 : max));
-    for (float& score : row) score = score != score ? kNone : score;
-    std::iota(order.begin(), order.end(), 0);
-    std::partial_sort(order.begin(), order.begin() + count, order.end(),
-                      [&](int64_t a, int64_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
-    for (int64_t i = 0; i < count; ++i) {
-      tokens[r * count + i] = order[i];
-      scores[r * count + i] = row[order[i]];
-    }
-  }
+size_t PackedMatrix::bytes() const {
+  return packed_->words.bytes() + packed_->bias.bytes() + packed_->scales.bytes() + packed_->sums.bytes();
 }
 
 }  // namespace seq2seq_kit::kernels

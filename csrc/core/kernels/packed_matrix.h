@@ -18,11 +18,15 @@ enum class Precision { fp32, bf16, int8 };
 /// `gelu` is the exact one: x Φ(x).
 enum class Activation { none, relu, gelu, silu };
 
+/// More inputs than this could make an exact sum of int8 overflow.
+inline constexpr int64_t kMostInt8Inputs = 66000;
+
 /// Weights [outputs, inputs] and a bias [outputs], copied into the order in which the kernels read them. Immutable:
 /// threads share it. Whatever instruction set packed it, every other may read it.
 class PackedMatrix {
  public:
-  /// `bias` may be null. `outputs` is at least 1, `inputs` at least 0 and for int8 at most 66,000; weights that are not
+  /// `bias` may be null. `outputs` is at least 1, `inputs` at least 0 and for int8 at most
+  /// `kMostInt8Inputs`, otherwise std::invalid_argument is thrown; weights that are not
   /// finite make their output NaN in int8.
   PackedMatrix(const float* weights, const float* bias, int64_t outputs, int64_t inputs, Precision precision);
   PackedMatrix(PackedMatrix&&) noexcept;

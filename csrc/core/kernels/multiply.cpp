@@ -1,0 +1,68 @@
+#include "core/kernels/multiply.h"
+
+#include <algorithm>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define KERNEL_FILE "core/kernels/multiply.inl"
+#define KERNEL_DOT_PRODUCTS
+#include "core/kernels/for_each_isa.inl"
+
+namespace seq2seq_kit::kernels {
+namespace {
+
+template <typename T>
+void grow(AlignedArray<T>& array, size_t size) {
+  if (array.size() < size) array = AlignedArray<T>(size);
+}
+
+}  // namespace
+
+Inputs& Inputs::of_this_thread() {
+  thread_local Inputs inputs;
+  return inputs;
+}
+
+PackedRows Inputs::pack(const PackedMatrix::Packed& w, const float* x, int64_t rows, int64_t x_stride) {
+  if (w.precision == Precision::fp32) return {x, x_stride, nullptr, nullptr};
+  grow(words_, rows * w.depth);
+  for (int64_t row = 0; row < rows; ++row) {
+    uint32_t* words = words_.data() + row * w.depth;
+    if (w.depth > 0) words[w.depth - 1] = 0;  // what no input fills
+    if (w.precision == Precision::bf16) {
+      KERNEL(round_to_bf16)(x + row * x_stride, w.inputs, reinterpret_cast<uint16_t*>(words));
+    } else {
+      scales_.resize(std::max<size_t>(scales_.size(), rows));
+      zeros_.resize(scales_.size());
+      KERNEL(round_to_steps)
+      (x + row * x_stride, w.inputs, reinterpret_cast<uint8_t*>(words), &scales_[row], &zeros_[row]);
+    }
+  }
+  return {words_.data(), w.depth, scales_.data(), zeros_.data()};
+}
+
+uint32_t* Inputs::sums(int64_t rows) {
+  grow(sums_, rows * kPanel);
+  return sums_.data();
+}
+
+void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last, const PackedRows& x, int64_t rows,
+                     float* out, int64_t out_stride, Activation activation, const float* added) {
+  uint32_t* sums = Inputs::of_this_thread().sums(rows);
+  KERNEL(multiply_panels)(w, first, last, x, rows, sums, out, out_stride, activation, added);
+}
+
+void multiply(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, float* out, int64_t out_stride,
+              Activation activation, const float* added) {
+  const auto& packed = w.packed();
+  for (int64_t row = 0; row < rows; row += kRowsTogether) {
+    const int64_t count = std::min(kRowsTogether, rows - row);
+    const PackedRows inputs = Inputs::of_this_thread().pack(packed, x + row * x_stride, count, x_stride);
+    multiply_panels(packed, 0, packed.panels(), inputs, count, out + row * out_stride, out_stride, activation,
+                    added ? added + row * out_stride : nullptr);
+  }
+}
+
+}  // namespace seq2seq_kit::kernels

@@ -1,0 +1,37 @@
+// What the products share behind their interface: rows prepared for the kernels, and the kernels.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/kernels/packed_layout.h"
+
+namespace seq2seq_kit::kernels {
+
+/// Rows of inputs are taken at most so many at a time: with them, the caches hold a panel and the scores of some.
+inline constexpr int64_t kRowsTogether = 192;
+
+/// Inputs of at most `kRowsTogether` rows in the precision of a matrix. Each thread keeps one: its memory is used
+/// again.
+class Inputs {
+ public:
+  static Inputs& of_this_thread();
+
+  /// Valid until the next call. `x` must stay.
+  PackedRows pack(const PackedMatrix::Packed& w, const float* x, int64_t rows, int64_t x_stride);
+
+  /// Room for the sums of a panel.
+  uint32_t* sums(int64_t rows);
+
+ private:
+  AlignedArray<uint32_t> words_, sums_;
+  std::vector<float> scales_;
+  std::vector<int32_t> zeros_;
+};
+
+/// Outputs [first * kPanel, last * kPanel) as far as there are, of at most `kRowsTogether` rows, into `out`, whose
+/// first column is the first of them.
+void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last, const PackedRows& x, int64_t rows,
+                     float* out, int64_t out_stride, Activation activation, const float* added);
+
+}  // namespace seq2seq_kit::kernels

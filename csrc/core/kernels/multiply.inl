@@ -1,0 +1,205 @@
+#include "core/kernels/lanes.inl"
+
+#include "core/kernels/dot.inl"
+
+/// The kernel proper: sums of `kRows` rows and `kVectors` registers of outputs, all of them in registers, over `depth`
+/// words. Each sum is one chain of additions in the order of the inputs, however many rows there are.
+template <typename Dot, int64_t kRows, int64_t kVectors>
+static void add_products(const uint32_t* w, const uint32_t* x, int64_t x_stride, int64_t depth, uint32_t* sums) {
+  Words block[kRows][kVectors];
+#pragma GCC unroll 8
+  for (int64_t row = 0; row < kRows; ++row) {
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kVectors; ++v) {
+      __builtin_memcpy(&block[row][v], sums + row * kPanel + v * kWidth, sizeof(Words));
+    }
+  }
+  for (int64_t word = 0; word < depth; ++word) {
+    Words weights[kVectors];
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kVectors; ++v) {
+      __builtin_memcpy(&weights[v], w + word * kPanel + v * kWidth, sizeof(Words));
+    }
+#pragma GCC unroll 8
+    for (int64_t row = 0; row < kRows; ++row) {
+      const Words input = Words{} + x[row * x_stride + word];
+#pragma GCC unroll 8
+      for (int64_t v = 0; v < kVectors; ++v) block[row][v] = Dot::add(block[row][v], input, weights[v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int64_t row = 0; row < kRows; ++row) {
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kVectors; ++v) {
+      __builtin_memcpy(sums + row * kPanel + v * kWidth, &block[row][v], sizeof(Words));
+    }
+  }
+}
+
+/// As many outputs at a time as registers allow: few rows take more of them, so that there are enough chains.
+template <typename Dot, int64_t kRows>
+static void add_products(const uint32_t* w, const uint32_t* x, int64_t x_stride, int64_t depth, uint32_t* sums) {
+  constexpr int64_t kVectors = KERNEL_BYTES == 64 ? 4 : kRows == 1 ? 8 : kRows == 2 ? 4 : 2;
+  for (int64_t at = 0; at < kPanel; at += kVectors * kWidth) {
+    add_products<Dot, kRows, kVectors>(w + at, x, x_stride, depth, sums + at);
+  }
+}
+
+constexpr int64_t kMostRows = 6;  // of a block
+
+template <typename Dot>
+static void add_block(int64_t rows, const uint32_t* w, const uint32_t* x, int64_t x_stride, int64_t depth,
+                      uint32_t* sums) {
+  switch (rows) {
+    case 1: return add_products<Dot, 1>(w, x, x_stride, depth, sums);
+    case 2: return add_products<Dot, 2>(w, x, x_stride, depth, sums);
+    case 3: return add_products<Dot, 3>(w, x, x_stride, depth, sums);
+    case 4: return add_products<Dot, 4>(w, x, x_stride, depth, sums);
+    case 5: return add_products<Dot, 5>(w, x, x_stride, depth, sums);
+    default: return add_products<Dot, kMostRows>(w, x, x_stride, depth, sums);
+  }
+}
+
+/// sums [rows, kPanel] of one panel. Words of depth are taken some at a time, so that those of the panel stay in the
+/// cache while all rows pass.
+template <typename Dot>
+static void add_panel(const uint32_t* panel, int64_t depth, const PackedRows& x, int64_t rows, uint32_t* sums) {
+  constexpr int64_t kDepth = 256;
+  const auto* words = static_cast<const uint32_t*>(x.words);
+  const int64_t step = rows <= kMostRows ? depth : kDepth;
+  for (int64_t from = 0; from < depth; from += step) {
+    const int64_t count = depth - from < step ? depth - from : step;
+    for (int64_t row = 0, blocks = (rows + kMostRows - 1) / kMostRows; row < rows; --blocks) {
+      const int64_t size = (rows - row + blocks - 1) / blocks;  // blocks of nearly equal size
+      add_block<Dot>(size, panel + from * kPanel, words + row * x.stride + from, x.stride, count, sums + row * kPanel);
+      row += size;
+    }
+  }
+}
+
+static inline Vector erf_of(Vector x) {
+  const Vector limit = Vector{} + 4.0f;  // beyond it erf is 1 in float32
+  x = x > limit ? limit : x < -limit ? -limit : x;
+  const Vector square = x * x;  // a rational function of odd degree 13 over even degree 8, as Eigen has it
+  Vector p = square * -2.72614225801306e-10f + 2.77068142495902e-08f;
+  p = p * square - 2.10102402082508e-06f;
+  p = p * square - 5.69250639462346e-05f;
+  p = p * square - 7.34990630326855e-04f;
+  p = p * square - 2.95459980854025e-03f;
+  p = p * square - 1.60960333262415e-02f;
+  Vector q = square * -1.45660718464996e-05f - 2.13374055278905e-04f;
+  q = q * square - 1.68282697438203e-03f;
+  q = q * square - 7.37332916720468e-03f;
+  q = q * square - 1.42647390514189e-02f;
+  return x * p / q;
+}
+
+static inline Vector activated(Vector x, Activation activation) {
+  switch (activation) {
+    case Activation::none: return x;
+    case Activation::relu: return x < 0 ? Vector{} : x;
+    case Activation::gelu: return 0.5f * x * (1.0f + erf_of(x * 0.707106781f));
+    case Activation::silu: {
+      const Vector e = exp_of_negative(x < 0 ? x : -x);  // of the side that cannot overflow
+      return x * (x < 0 ? e : Vector{} + 1.0f) / (1.0f + e);
+    }
+  }
+  return x;
+}
+
+/// What the sums of a panel are: bias, activation and all.
+struct Finish {
+  Activation activation;
+  const float* added;  // or null; at the panel's first output, as `out`
+  float* out;
+  int64_t stride;
+  int64_t outputs;  // of this panel
+};
+
+static void finish_panel(const PackedMatrix::Packed& w, int64_t panel, const PackedRows& x, int64_t rows,
+                         const uint32_t* sums, const Finish& finish) {
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t at = 0; at < finish.outputs; at += kLanes) {
+      const int64_t left = finish.outputs - at, to = row * finish.stride + at;
+      Lanes y = load(reinterpret_cast<const float*>(sums + row * kPanel + at));
+      if (w.precision == Precision::int8) {
+        const Lanes scales = load(w.scales.data() + panel * kPanel + at);
+        const auto steps = reinterpret_cast<const float*>(w.sums.data() + panel * kPanel + at);
+        const Lanes weights = load(steps);
+        for (int64_t part = 0; part < kParts; ++part) {
+          const Ints exact = (Ints)y.parts[part] - (Ints)weights.parts[part] * x.zeros[row];
+          y.parts[part] = __builtin_convertvector(exact, Vector) * scales.parts[part] * x.scales[row];
+        }
+      }
+      y = y + load(w.bias.data() + panel * kPanel + at);
+      for (Vector& part : y.parts) part = activated(part, finish.activation);
+      if (finish.added) y = y + load_some(finish.added + to, left);
+      store_some(y, finish.out + to, left);
+    }
+  }
+}
+
+/// Outputs of some panels into `out`, whose first column is the first of these; `sums` is room for [rows, kPanel].
+void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last, const PackedRows& x, int64_t rows,
+                     uint32_t* sums, float* out, int64_t out_stride, Activation activation, const float* added) {
+  for (int64_t panel = first; panel < last; ++panel) {
+    const uint32_t* words = w.words.data() + panel * w.depth * kPanel;
+    __builtin_memset(sums, 0, rows * kPanel * sizeof *sums);
+    switch (w.precision) {
+      case Precision::fp32: add_panel<Fp32>(words, w.depth, x, rows, sums); break;
+      case Precision::bf16: add_panel<Bf16>(words, w.depth, x, rows, sums); break;
+      case Precision::int8: add_panel<Int8>(words, w.depth, x, rows, sums); break;
+    }
+    const int64_t at = (panel - first) * kPanel, left = w.outputs - panel * kPanel;
+    finish_panel(w, panel, x, rows, sums,
+                 {activation, added ? added + at : nullptr, out + at, out_stride, left < kPanel ? left : kPanel});
+  }
+}
+
+void round_to_bf16(const float* x, int64_t inputs, uint16_t* rounded) {
+  typedef uint16_t Halves __attribute__((vector_size(KERNEL_BYTES / 2)));
+  for (int64_t i = 0; i < inputs; i += kLanes) {
+    const Lanes lanes = load_some(x + i, inputs - i);
+    uint16_t halves[kLanes];
+    for (int64_t part = 0; part < kParts; ++part) {
+      const Words bits = (Words)lanes.parts[part];
+      const Words nearest = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;  // ties to even
+      const Words nan = bits >> 16 | 0x40u;
+      const Halves half = __builtin_convertvector(lanes.parts[part] == lanes.parts[part] ? nearest : nan, Halves);
+      __builtin_memcpy(halves + part * kWidth, &half, sizeof half);
+    }
+    __builtin_memcpy(rounded + i, halves, (inputs - i < kLanes ? inputs - i : kLanes) * sizeof *halves);
+  }
+}
+
+/// Rounds a row to steps of `scale`, from 0 to 255, of which `zero` stands for 0. A row with a number that is not
+/// finite has the scale NaN, which makes all its outputs NaN.
+void round_to_steps(const float* x, int64_t inputs, uint8_t* steps, float* scale, int32_t* zero) {
+  Lanes most = all(0), least = all(0), unknown = all(0);
+  for (int64_t i = 0; i < inputs; i += kLanes) {
+    const Lanes lanes = load_some(x + i, inputs - i);
+    most = greater(most, lanes);
+    least = greater(least, all(0) - lanes);
+    unknown = unknown + lanes * all(0);  // NaN for all that is not finite
+  }
+  const float high = greatest(most), low = greatest(least);
+  const float step = high / 255 + low / 255 + sum(unknown);
+  constexpr float kSmallest = 1.17549435e-38f;  // below it, reciprocals are infinite
+  const float per_step = step >= kSmallest ? 1 / step : 0;
+  *scale = step >= kSmallest || step != step ? step : 0;
+  *zero = static_cast<int32_t>(low * per_step + 0.5f);
+  const float half_above = static_cast<float>(*zero) + 0.5f;
+  typedef uint8_t Bytes __attribute__((vector_size(KERNEL_BYTES / 4)));
+  for (int64_t i = 0; i < inputs; i += kLanes) {
+    const Lanes lanes = load_some(x + i, inputs - i);
+    uint8_t bytes[kLanes];
+    for (int64_t part = 0; part < kParts; ++part) {
+      Vector y = lanes.parts[part] * per_step + half_above;
+      y = y > 0 ? y : Vector{};  // NaN too
+      y = y < 255 ? y : Vector{} + 255.0f;
+      const Bytes rounded = __builtin_convertvector(__builtin_convertvector(y, Ints), Bytes);
+      __builtin_memcpy(bytes + part * kWidth, &rounded, sizeof rounded);
+    }
+    __builtin_memcpy(steps + i, bytes, inputs - i < kLanes ? inputs - i : kLanes);
+  }
+}
