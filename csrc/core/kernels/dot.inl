@@ -14,27 +14,33 @@ static inline __attribute__((always_inline)) Vector multiply_add(Vector x, Vecto
 }
 
 struct Fp32 {
-  static inline __attribute__((always_inline)) Words add(Words sum, Words x, Words w) {
-    return (Words)multiply_add((Vector)x, (Vector)w, (Vector)sum);
+  typedef Vector Sum;
+
+  static inline __attribute__((always_inline)) Vector add(Vector sum, Words x, Words w) {
+    return multiply_add((Vector)x, (Vector)w, sum);
   }
 };
 
 struct Bf16 {
-  static inline __attribute__((always_inline)) Words add(Words sum, Words x, Words w) {
+  typedef Vector Sum;
+
+  static inline __attribute__((always_inline)) Vector add(Vector sum, Words x, Words w) {
 #if defined(KERNEL_BF16)
-    return (Words)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)w);
+    return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);
 #else
-    const Vector first = multiply_add((Vector)(x << 16), (Vector)(w << 16), (Vector)sum);
-    return (Words)multiply_add((Vector)(x & 0xffff0000u), (Vector)(w & 0xffff0000u), first);
+    sum = multiply_add((Vector)(x << 16), (Vector)(w << 16), sum);
+    return multiply_add((Vector)(x & 0xffff0000u), (Vector)(w & 0xffff0000u), sum);
 #endif
   }
 };
 
-/// Bytes of `x` are unsigned, those of `w` signed; sums are 32-bit integers.
+/// Bytes of `x` are unsigned, those of `w` signed; sums are whole numbers.
 struct Int8 {
-  static inline __attribute__((always_inline)) Words add(Words sum, Words x, Words w) {
+  typedef Ints Sum;
+
+  static inline __attribute__((always_inline)) Ints add(Ints sum, Words x, Words w) {
 #if defined(KERNEL_VNNI)
-    return (Words)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
+    return (Ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
 #elif KERNEL_BYTES == 64 || KERNEL_BYTES == 32
     typedef int16_t Halves __attribute__((vector_size(KERNEL_BYTES)));
     const Words x_even = x & 0x00ff00ffu, x_odd = x >> 8 & 0x00ff00ffu;
@@ -46,10 +52,10 @@ struct Int8 {
     const __m256i even = _mm256_madd_epi16((__m256i)x_even, (__m256i)w_even);
     const __m256i odd = _mm256_madd_epi16((__m256i)x_odd, (__m256i)w_odd);
 #endif
-    return sum + (Words)even + (Words)odd;
+    return sum + (Ints)even + (Ints)odd;
 #else
     for (int byte = 0; byte < 4; ++byte) {
-      sum += (x >> 8 * byte & 0xffu) * (Words)((Ints)(w << (24 - 8 * byte)) >> 24);
+      sum += (Ints)(x >> 8 * byte & 0xffu) * ((Ints)(w << (24 - 8 * byte)) >> 24);
     }
     return sum;
 #endif

@@ -6,19 +6,19 @@
 /// words. Each sum is one chain of additions in the order of the inputs, however many rows there are.
 template <typename Dot, int64_t kRows, int64_t kVectors>
 static void add_products(const uint32_t* w, const uint32_t* x, int64_t x_stride, int64_t depth, uint32_t* sums) {
-  Words block[kRows][kVectors];
+  typename Dot::Sum block[kRows][kVectors];
 #pragma GCC unroll 8
   for (int64_t row = 0; row < kRows; ++row) {
 #pragma GCC unroll 8
     for (int64_t v = 0; v < kVectors; ++v) {
-      __builtin_memcpy(&block[row][v], sums + row * kPanel + v * kWidth, sizeof(Words));
+      __builtin_memcpy(&block[row][v], sums + row * kPanel + v * kWidth, KERNEL_BYTES);
     }
   }
   for (int64_t word = 0; word < depth; ++word) {
     Words weights[kVectors];
 #pragma GCC unroll 8
     for (int64_t v = 0; v < kVectors; ++v) {
-      __builtin_memcpy(&weights[v], w + word * kPanel + v * kWidth, sizeof(Words));
+      __builtin_memcpy(&weights[v], w + word * kPanel + v * kWidth, KERNEL_BYTES);
     }
 #pragma GCC unroll 8
     for (int64_t row = 0; row < kRows; ++row) {
@@ -31,7 +31,7 @@ static void add_products(const uint32_t* w, const uint32_t* x, int64_t x_stride,
   for (int64_t row = 0; row < kRows; ++row) {
 #pragma GCC unroll 8
     for (int64_t v = 0; v < kVectors; ++v) {
-      __builtin_memcpy(sums + row * kPanel + v * kWidth, &block[row][v], sizeof(Words));
+      __builtin_memcpy(sums + row * kPanel + v * kWidth, &block[row][v], KERNEL_BYTES);
     }
   }
 }
