@@ -143,7 +143,7 @@ static void finish_panel(const PackedMatrix::Packed& w, int64_t panel, const Pac
 void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last, const PackedRows& x, int64_t rows,
                      uint32_t* sums, float* out, int64_t out_stride, Activation activation, const float* added) {
   for (int64_t panel = first; panel < last; ++panel) {
-    const uint32_t* words = w.words.data() + panel * w.depth * kPanel;
+    const uint32_t* words = w.words.get() + panel * w.depth * kPanel;
     __builtin_memset(sums, 0, rows * kPanel * sizeof *sums);
     switch (w.precision) {
       case Precision::fp32: add_panel<Fp32>(words, w.depth, x, rows, sums); break;

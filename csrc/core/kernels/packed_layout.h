@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "core/kernels/aligned.h"
 #include "core/kernels/packed_matrix.h"
@@ -25,11 +26,13 @@ inline constexpr int64_t words_per_row(Precision precision, int64_t inputs) {
 struct PackedMatrix::Packed {
   int64_t outputs, inputs;
   Precision precision;
-  int64_t depth;                 // words of an output
-  AlignedArray<uint32_t> words;  // [panels, depth, kPanel]
-  AlignedArray<float> bias;      // [panels, kPanel]
-  AlignedArray<float> scales;    // int8: [panels, kPanel], what a step of each output's weights is worth
-  AlignedArray<int32_t> sums;    // int8: [panels, kPanel], the sum of each output's weights, in steps
+  int64_t depth;                      // words of an output
+  std::shared_ptr<uint32_t[]> words;  // [panels, depth, kPanel]
+  AlignedArray<float> bias;           // [panels, kPanel]
+  AlignedArray<float> scales;         // int8: [panels, kPanel], what a step of each output's weights is worth
+  AlignedArray<int32_t> sums;         // int8: [panels, kPanel], the sum of each output's weights, in steps
+
+  int64_t words_count() const { return panels() * depth * kPanel; }
 
   int64_t panels() const { return (outputs + kPanel - 1) / kPanel; }
 };

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/kernels/packed_layout.h"
+#include "core/kernels/weights_memory.h"
 
 namespace seq2seq_kit::kernels {
 namespace {
@@ -50,7 +51,7 @@ PackedMatrix::PackedMatrix(const float* weights, const float* bias, int64_t outp
   packed_->precision = precision;
   packed_->depth = words_per_row(precision, inputs);
   const int64_t panels = packed_->panels(), group = inputs_per_word(precision);
-  packed_->words = AlignedArray<uint32_t>(panels * packed_->depth * kPanel);
+  packed_->words = weights_memory(packed_->words_count());
   packed_->bias = AlignedArray<float>(panels * kPanel);
   if (precision == Precision::int8) {
     packed_->scales = AlignedArray<float>(panels * kPanel);
@@ -58,7 +59,7 @@ PackedMatrix::PackedMatrix(const float* weights, const float* bias, int64_t outp
   }
   for (int64_t n = 0; n < outputs; ++n) {
     const float* row = weights + n * inputs;
-    uint32_t* to = packed_->words.data() + n / kPanel * packed_->depth * kPanel + n % kPanel;
+    uint32_t* to = packed_->words.get() + n / kPanel * packed_->depth * kPanel + n % kPanel;
     if (bias) packed_->bias[n] = bias[n];
     switch (precision) {
       case Precision::fp32:
@@ -91,7 +92,8 @@ int64_t PackedMatrix::inputs() const { return packed_->inputs; }
 Precision PackedMatrix::precision() const { return packed_->precision; }
 
 size_t PackedMatrix::bytes() const {
-  return packed_->words.bytes() + packed_->bias.bytes() + packed_->scales.bytes() + packed_->sums.bytes();
+  return packed_->words_count() * sizeof(uint32_t) + packed_->bias.bytes() + packed_->scales.bytes() +
+         packed_->sums.bytes();
 }
 
 }  // namespace seq2seq_kit::kernels
