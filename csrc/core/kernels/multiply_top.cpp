@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -20,6 +22,10 @@ struct Summary {
 }  // namespace
 }  // namespace seq2seq_kit::kernels
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #define KERNEL_FILE "core/kernels/multiply_top.inl"
 #include "core/kernels/for_each_isa.inl"
 
@@ -29,7 +35,21 @@ namespace {
 constexpr int64_t kPanelsTogether = 4;
 constexpr int64_t kScores = kPanelsTogether * kPanel;  // of a row at a time
 
-/// What is known of a row: log(sum(exp)) and the best tokens of the scores seen.
+/// A score and its token in one number, the greater the better: equal scores, by the lower token. NaN is -inf.
+uint64_t rank(float score, int64_t token) {
+  const auto bits = std::bit_cast<uint32_t>(std::isnan(score) ? kNone : score + 0.0f);  // -0 is 0
+  const uint32_t ordered = bits ^ (static_cast<uint32_t>(-static_cast<int32_t>(bits >> 31)) | 0x80000000u);
+  return static_cast<uint64_t>(ordered) << 32 | ~static_cast<uint32_t>(token);
+}
+
+float score_of(uint64_t rank) {
+  const auto ordered = static_cast<uint32_t>(rank >> 32);
+  return std::bit_cast<float>(ordered >> 31 ? ordered & 0x7fffffffu : ~ordered);
+}
+
+int64_t token_of(uint64_t rank) { return ~static_cast<uint32_t>(rank); }
+
+/// What is known of a row: log(sum(exp)) and the best of the scores seen.
 class Top {
  public:
   void start(int64_t count) {
@@ -39,53 +59,47 @@ class Top {
     best_.clear();
   }
 
-  /// `scores` are those of tokens from `first` on.
+  /// `scores` are those of tokens from `first` on; `found` is room for as many places.
   void add(const float* scores, int64_t size, int64_t first, int32_t* found) {
-    const bool full = static_cast<int64_t>(best_.size()) == count_;
-    const float least = !full ? std::numeric_limits<float>::quiet_NaN() : count_ > 0 ? best_.front().score : kInfinity;
+    float least = worst();
     const Summary summary = KERNEL(summarise)(scores, size, max_, least, found);
     if (summary.max > max_ && max_ != kNone) sum_ *= std::exp(static_cast<double>(max_) - summary.max);
     max_ = summary.max;
     sum_ += summary.sum;
-    for (int64_t i = 0; i < summary.found; ++i) offer({scores[found[i]], first + found[i]});
+    for (int64_t i = 0; i < summary.found; ++i) {
+      const float score = scores[found[i]];
+      if (full() && !(score > least)) continue;
+      put(rank(score, first + found[i]));
+      least = worst();
+    }
   }
 
   void finish(float* scores, int64_t* tokens, float* log_sum) {
-    std::sort_heap(best_.begin(), best_.end(), better);
-    for (const auto& candidate : best_) {
-      *scores++ = candidate.score;
-      *tokens++ = candidate.token;
+    for (const uint64_t rank : best_) {
+      *scores++ = score_of(rank);
+      *tokens++ = token_of(rank);
     }
     *log_sum = static_cast<float>(std::log(sum_) + (max_ == kNone ? 0 : max_));
   }
 
  private:
-  struct Candidate {
-    float score;
-    int64_t token;
-  };
+  bool full() const { return static_cast<int64_t>(best_.size()) == count_; }
 
-  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-  static bool better(const Candidate& a, const Candidate& b) {
-    return a.score != b.score ? a.score > b.score : a.token < b.token;
+  /// A score must be greater to be among the best: tokens come in ascending order. NaN while any may.
+  float worst() const {
+    if (!full()) return std::numeric_limits<float>::quiet_NaN();
+    return count_ > 0 ? score_of(best_.back()) : std::numeric_limits<float>::infinity();
   }
 
-  void offer(Candidate candidate) {
-    if (std::isnan(candidate.score)) candidate.score = kNone;
-    if (static_cast<int64_t>(best_.size()) == count_) {
-      if (!better(candidate, best_.front())) return;
-      std::pop_heap(best_.begin(), best_.end(), better);
-      best_.pop_back();
-    }
-    best_.push_back(candidate);
-    std::push_heap(best_.begin(), best_.end(), better);
+  void put(uint64_t rank) {
+    if (full()) best_.pop_back();
+    best_.insert(std::upper_bound(best_.begin(), best_.end(), rank, std::greater()), rank);
   }
 
   int64_t count_ = 0;
   float max_ = kNone;
   double sum_ = 0;
-  std::vector<Candidate> best_;  // a heap, its worst in front
+  std::vector<uint64_t> best_;  // descending
 };
 
 struct Room {
