@@ -88,8 +88,8 @@ def _marian(folder: Path, separate: bool = False) -> tuple[Any, Any]:
         paths["target_vocab_file"] = str(folder / "target_vocab.json")
     pad = 2 if separate else sizes[0] - 1
     config = MarianConfig(
-        vocab_size=sizes[0],
-        decoder_vocab_size=sizes[-1],
+        vocab_size=max(sizes),
+        decoder_vocab_size=max(sizes),
         pad_token_id=pad,
         decoder_start_token_id=pad,
         eos_token_id=0,
@@ -190,7 +190,8 @@ def _m2m100(folder: Path) -> tuple[Any, Any]:
     (folder / "words.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}), encoding="utf-8")
     tokenizer = M2M100Tokenizer(str(folder / "words.json"), str(folder / "spm.model"), src_lang="en", tgt_lang="fr")
     (folder / "words.json").rename(folder / "vocab.json")
-    config = M2M100Config(vocab_size=len(tokenizer) + 8, num_beams=3, max_length=20, early_stopping=True, **SIZES)
+    size = len(tokenizer.encoder) + len(tokenizer.lang_code_to_id) + tokenizer.num_madeup_words
+    config = M2M100Config(vocab_size=size, num_beams=3, max_length=17, early_stopping=True, **SIZES)
     return tokenizer, M2M100ForConditionalGeneration(config)
 
 

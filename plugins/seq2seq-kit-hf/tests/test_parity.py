@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_searches_find_the_same_tokens(both: Both, beams: int | None) -> None:
     for [hypothesis], row in zip(found, written.tolist(), strict=True):
         assert row[0] == spec.bos_id
         assert row[1 : 1 + len(hypothesis.tokens)] == hypothesis.tokens
-        assert set(row[1 + len(hypothesis.tokens) :]) <= {spec.pad_id}
+        assert set(row[1 + len(hypothesis.tokens) :]) <= {spec.pad_id, spec.eos_id}  # what it fills rows with
     assert len({tuple(hypotheses[0].tokens) for hypotheses in found}) > 1
 
 
@@ -105,6 +106,8 @@ def test_texts_are_equal(both: Both) -> None:
     arguments = {"forced_bos_token_id": forced} if forced >= 0 else {}
     written = both.theirs.generate(**inputs, **arguments)
     wanted = both.tokenizer.batch_decode(written, skip_special_tokens=True)
+    if "M2M100" in type(both.tokenizer).__name__:  # to which codes are words where no file lists them
+        wanted = [re.sub("__[a-z]+__", "", text).strip() for text in wanted]
     assert [output.text for output in both.ours(checkpoints.SENTENCES[:4])] == wanted
 
 

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from seq2seq_kit import UserError
 
+from .languages import M2M100_LANGUAGES
+
 Files = Mapping[str, bytes]
 """The small files of a checkpoint by name."""
 
@@ -121,21 +123,11 @@ def engine_of(kind: str, side: str, files: Files, where: str) -> Engine:
         return PieceEngine(model, vocabulary, {"</s>", "<pad>", "<unk>"}, language_codes=True)
     if kind == "M2M100Tokenizer":
         vocabulary = _json(files, "vocab.json", where)
-        added = _added_tokens(files, len(vocabulary), where)
-        special = {"<s>", "</s>", "<pad>", "<unk>", *added}
-        return PieceEngine(_file(files, "sentencepiece.bpe.model", where), {**vocabulary, **added}, special)
+        languages = M2M100_LANGUAGES[_json(files, "tokenizer_config.json", where).get("language_codes", "m2m100")]
+        codes = {f"__{language}__": len(vocabulary) + i for i, language in enumerate(languages.split())}
+        special = {"<s>", "</s>", "<pad>", "<unk>", *codes}
+        return PieceEngine(_file(files, "sentencepiece.bpe.model", where), {**vocabulary, **codes}, special)
     return FastEngine(_file(files, "tokenizer.json", where).decode())
-
-
-def _added_tokens(files: Files, first: int, where: str) -> dict[str, int]:
-    """The ids of tokens that a vocabulary was given later, as one of three files says; ``first``: where they begin."""
-    if "added_tokens.json" in files:
-        return _json(files, "added_tokens.json", where)
-    config = _json(files, "tokenizer_config.json", where) if "tokenizer_config.json" in files else {}
-    if "added_tokens_decoder" in config:
-        return {entry["content"]: int(index) for index, entry in config["added_tokens_decoder"].items()}
-    listed = _json(files, "special_tokens_map.json", where).get("additional_special_tokens", [])
-    return {token if isinstance(token, str) else token["content"]: first + i for i, token in enumerate(listed)}
 
 
 def _json(files: Files, name: str, where: str) -> dict[str, Any]:

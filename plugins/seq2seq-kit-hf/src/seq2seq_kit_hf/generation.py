@@ -60,6 +60,9 @@ WITHOUT_EFFECT = {
 }
 """What changes no output of an encoder-decoder."""
 
+DEFAULT_LIMIT = 20
+"""What ``max_length`` is where nothing says it."""
+
 STOP = {False: "estimate", True: "enough", "never": "longest"}
 """Beam search's ``early_stopping``."""
 
@@ -75,10 +78,7 @@ def search_section(settings: Mapping[str, Any]) -> dict[str, Any]:
     beams = given.get("num_beams", 1)
     section: dict[str, Any] = {"semantics": "hf", "beam_size": beams}
     section |= {ours: given[theirs] for theirs, ours in SAME.items() if theirs in given}
-    if given.get("max_new_tokens"):
-        section["max_length"] = given["max_new_tokens"]
-    else:
-        section["max_length"] = given.get("max_length", 20) - 1  # there the start token counts
+    section["max_length"] = given.get("max_new_tokens") or _limit(given.get("max_length", DEFAULT_LIMIT))
     if given.get("min_length"):
         section["min_length"] = max(given["min_length"] - 1, 0)
     if given.get("do_sample"):
@@ -91,6 +91,11 @@ def search_section(settings: Mapping[str, Any]) -> dict[str, Any]:
         start, factor = given["exponential_decay_length_penalty"]
         section |= {"length_decay_start": start, "length_decay_factor": factor}
     return section
+
+
+def _limit(max_length: int) -> int:
+    """The limit without the start token, which counts there. Its default, generate takes for a number of new tokens."""
+    return max_length if max_length == DEFAULT_LIMIT else max_length - 1
 
 
 def settings_of(config: Mapping[str, Any], generation: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,17 @@ CODES: dict[str, tuple[Place, str]] = {
 }
 """Where the code of a source's language stands, seen from the text and its EOS, and the token that it is."""
 
+M2M100_LANGUAGES = {
+    "m2m100": """
+        af am ar ast az ba be bg bn br bs ca ceb cs cy da de el en es et fa ff fi fr fy ga gd gl gu ha he hi hr ht hu
+        hy id ig ilo is it ja jv ka kk km kn ko lb lg ln lo lt lv mg mk ml mn mr ms my ne nl no ns oc or pa pl ps pt
+        ro ru sd si sk sl so sq sr ss su sv sw ta th tl tn tr uk ur uz vi wo xh yi yo zh zu
+    """,
+    "wmt21": "en ha is ja cs ru zh de",
+}
+"""The languages of M2M100's models, by their tokenizers' ``language_codes``. They follow the vocabulary in this order,
+and no file says so."""
+
 
 @dataclass(frozen=True)
 class Surroundings:
