@@ -1,4 +1,4 @@
-"""Hugging Face's models as a stranger's plugin, in a throw-away environment: installing it is all it takes to import."""
+"""Hugging Face's models as a stranger's plugin, in a throw-away environment: installing it is all it takes."""
 
 from __future__ import annotations
 

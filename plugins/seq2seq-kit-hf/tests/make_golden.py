@@ -1,5 +1,5 @@
-"""``python make_golden.py`` writes ``golden/FAMILY.json`` where transformers is installed, so that tests can compare with
-its results where it is not."""
+"""``python make_golden.py``, which needs transformers, writes ``golden/FAMILY.json``: its results, for tests that do
+not need it."""
 
 from __future__ import annotations
 

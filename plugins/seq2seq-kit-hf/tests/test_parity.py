@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import s2s
 from torch import Tensor
 
 from seq2seq_kit import Batch, Example, Pipeline, load, search
@@ -120,3 +121,27 @@ def test_ids_are_equal(both: Both) -> None:
     if both.tokenizer.__class__.__name__.startswith("MBartTokenizer"):  # whose labels end with what decoders start with
         assert {row.pop() for row in labels} == {code}
     assert [example.target for example in ours] == labels
+
+
+def test_a_task_of_t5_brings_its_prefix_and_its_settings(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    s2s("import", "hf", checkpoint("t5"), tmp_path / "run", "--set=task=translation_en_to_fr")
+    ours = load(tmp_path / "run")
+    theirs, tokenizer = (c.from_pretrained(checkpoint("t5")) for c in (AutoModelForSeq2SeqLM, AutoTokenizer))
+    task = theirs.config.task_specific_params["translation_en_to_fr"]
+    texts = checkpoints.SENTENCES[:4]
+    inputs = tokenizer([task["prefix"] + text for text in texts], return_tensors="pt", padding=True)
+    written = theirs.generate(**inputs, num_beams=task["num_beams"], max_length=task["max_length"])
+    assert [output.text for output in ours(texts)] == tokenizer.batch_decode(written, skip_special_tokens=True)
+    assert (ours.config.search.beam_size, ours.config.search.max_length) == (4, 17)
+
+
+def test_marian_takes_a_language_before_the_text(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    s2s("import", "hf", checkpoint("marian"), tmp_path / "run", "--set=prefix='>>fra<< '")
+    [encoded] = load(tmp_path / "run").task.encode([Example("How are you?")])
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint("marian"))
+    assert encoded.source == tokenizer(">>fra<< How are you?").input_ids
+    assert encoded.source[0] == tokenizer.convert_tokens_to_ids(">>fra<<")

@@ -107,6 +107,26 @@ def test_names_that_are_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert asked == ["owner/name"]  # by the first name alone: nothing is fetched unasked
 
 
+def test_a_name_of_the_hub_is_fetched_once_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = checkpoint(tmp_path)
+    import huggingface_hub
+
+    wanted = {}
+
+    def fetch(name: str, allow_patterns: list[str]) -> str:
+        wanted.setdefault(name, allow_patterns)
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    imported = HFImporter(HFImporterConfig()).read("hf:owner/name")
+    assert imported.config["task"]["source_tokenizer"]["source"] == "hf:owner/name"
+    assert wanted == {"owner/name": ["*.json", "*.txt", "*.spm", "*.model", "*.safetensors"]}
+
+
+def test_yaml_reads_norwegian_as_false() -> None:
+    assert HFImporterConfig(target_language=False).target_language == "no"
+
+
 def test_choices_that_a_checkpoint_has_not(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path)
     assert "has no task 'summarization' (there is: none)" in refused(folder, task="summarization")
