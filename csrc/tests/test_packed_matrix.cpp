@@ -80,10 +80,10 @@ bool same_bits(const float* a, const float* b, int64_t count) { return std::memc
 
 void test_products() {
   for (const auto precision : kPrecisions) {
-    for (const int64_t outputs : {1, 3, 16, 63, 64, 65, 200}) {
-      for (const int64_t inputs : {0, 1, 3, 15, 16, 33, 130, 700}) {
+    for (const int64_t outputs : {1, 3, 64, 65, 130}) {
+      for (const int64_t inputs : {0, 1, 3, 15, 16, 33, 700}) {
         for (const int64_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 13, 161}) {
-          if (rows == 161 && inputs > 40) continue;
+          if (rows * outputs * inputs > 50000) continue;
           const Case c(outputs, inputs, rows);
           const auto out = c.product(c.packed(precision));
           for (int64_t row = 0; row < rows; ++row) {
@@ -99,12 +99,12 @@ void test_products() {
 
 void test_a_row_does_not_depend_on_its_batch() {
   for (const auto precision : kPrecisions) {
-    for (const auto& [outputs, inputs] : {std::pair{130, 512}, {70, 2048}, {3, 37}}) {
+    for (const auto& [outputs, inputs] : {std::pair{70, 1100}, {3, 37}}) {
       const Case c(outputs, inputs, 161);
       const auto w = c.packed(precision);
       const auto all = c.product(w, Activation::gelu);
       std::vector<float> out(c.rows * outputs);
-      for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 32, 160}) {
+      for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 32}) {
         const int64_t first = draw.uniform(0, c.rows - rows);
         multiply(w, c.x.data() + first * inputs, rows, inputs, out.data(), outputs, Activation::gelu);
         CHECK(same_bits(out.data(), all.data() + first * outputs, rows * outputs));

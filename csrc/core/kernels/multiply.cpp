@@ -27,20 +27,21 @@ Inputs& Inputs::of_this_thread() {
 
 PackedRows Inputs::pack(const PackedMatrix::Packed& w, const float* x, int64_t rows, int64_t x_stride) {
   if (w.precision == Precision::fp32) return {x, x_stride, nullptr, nullptr};
-  grow(words_, rows * w.depth);
+  constexpr int64_t kLine = 16;  // words: rows begin at a cache line
+  const int64_t stride = (w.depth + kLine - 1) / kLine * kLine;
+  grow(words_, rows * stride);
+  grow(scales_, rows);
+  grow(zeros_, rows);
   for (int64_t row = 0; row < rows; ++row) {
-    uint32_t* words = words_.data() + row * w.depth;
-    if (w.depth > 0) words[w.depth - 1] = 0;  // what no input fills
+    const float* from = x + row * x_stride;
+    uint32_t* to = words_.data() + row * stride;
     if (w.precision == Precision::bf16) {
-      KERNEL(round_to_bf16)(x + row * x_stride, w.inputs, reinterpret_cast<uint16_t*>(words));
+      KERNEL(round_to_bf16)(from, w.inputs, reinterpret_cast<uint16_t*>(to));
     } else {
-      scales_.resize(std::max<size_t>(scales_.size(), rows));
-      zeros_.resize(scales_.size());
-      KERNEL(round_to_steps)
-      (x + row * x_stride, w.inputs, reinterpret_cast<uint8_t*>(words), &scales_[row], &zeros_[row]);
+      KERNEL(round_to_steps)(from, w.inputs, reinterpret_cast<uint8_t*>(to), &scales_[row], &zeros_[row]);
     }
   }
-  return {words_.data(), w.depth, scales_.data(), zeros_.data()};
+  return {words_.data(), stride, scales_.data(), zeros_.data()};
 }
 
 uint32_t* Inputs::sums(int64_t rows) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "core/kernels/packed_layout.h"
 
@@ -25,8 +24,8 @@ class Inputs {
 
  private:
   AlignedArray<uint32_t> words_, sums_;
-  std::vector<float> scales_;
-  std::vector<int32_t> zeros_;
+  AlignedArray<float> scales_;
+  AlignedArray<int32_t> zeros_;
 };
 
 /// Outputs [first * kPanel, last * kPanel) as far as there are, of at most `kRowsTogether` rows, into `out`, whose

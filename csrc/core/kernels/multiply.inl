@@ -60,23 +60,6 @@ static void add_block(int64_t rows, const uint32_t* w, const uint32_t* x, int64_
   }
 }
 
-/// sums [rows, kPanel] of one panel. Words of depth are taken some at a time, so that those of the panel stay in the
-/// cache while all rows pass.
-template <typename Dot>
-static void add_panel(const uint32_t* panel, int64_t depth, const PackedRows& x, int64_t rows, uint32_t* sums) {
-  constexpr int64_t kDepth = 256;
-  const auto* words = static_cast<const uint32_t*>(x.words);
-  const int64_t step = rows <= kMostRows ? depth : kDepth;
-  for (int64_t from = 0; from < depth; from += step) {
-    const int64_t count = depth - from < step ? depth - from : step;
-    for (int64_t row = 0, blocks = (rows + kMostRows - 1) / kMostRows; row < rows; --blocks) {
-      const int64_t size = (rows - row + blocks - 1) / blocks;  // blocks of nearly equal size
-      add_block<Dot>(size, panel + from * kPanel, words + row * x.stride + from, x.stride, count, sums + row * kPanel);
-      row += size;
-    }
-  }
-}
-
 static inline Vector erf_of(Vector x) {
   const Vector limit = Vector{} + 4.0f;  // beyond it erf is 1 in float32
   x = x > limit ? limit : x < -limit ? -limit : x;
@@ -107,8 +90,11 @@ static inline Vector activated(Vector x, Activation activation) {
   return x;
 }
 
-/// What the sums of a panel are: bias, activation and all.
+/// What becomes of the sums of a panel.
 struct Finish {
+  const float* bias;      // [kPanel]
+  const float* scales;    // int8: [kPanel]
+  const int32_t* weights;  // int8: [kPanel], sums of steps
   Activation activation;
   const float* added;  // or null; at the panel's first output, as `out`
   float* out;
@@ -116,65 +102,111 @@ struct Finish {
   int64_t outputs;  // of this panel
 };
 
-static void finish_panel(const PackedMatrix::Packed& w, int64_t panel, const PackedRows& x, int64_t rows,
-                         const uint32_t* sums, const Finish& finish) {
-  for (int64_t row = 0; row < rows; ++row) {
+static inline __attribute__((always_inline)) Vector in_units(Fp32, Vector sum, int64_t, const Finish&,
+                                                             const PackedRows&, int64_t) {
+  return sum;
+}
+
+static inline __attribute__((always_inline)) Vector in_units(Bf16, Vector sum, int64_t, const Finish&,
+                                                             const PackedRows&, int64_t) {
+  return sum;
+}
+
+/// Takes out what the zero point has added.
+static inline __attribute__((always_inline)) Vector in_units(Int8, Ints sum, int64_t at, const Finish& finish,
+                                                             const PackedRows& x, int64_t row) {
+  Ints weights;
+  Vector scales;
+  __builtin_memcpy(&weights, finish.weights + at, sizeof weights);
+  __builtin_memcpy(&scales, finish.scales + at, sizeof scales);
+  return __builtin_convertvector(sum - weights * x.zeros[row], Vector) * scales * x.scales[row];
+}
+
+template <typename Dot>
+static void finish_rows(const uint32_t* sums, const PackedRows& x, int64_t first, int64_t last, const Finish& finish) {
+  for (int64_t row = first; row < last; ++row, sums += kPanel) {
     for (int64_t at = 0; at < finish.outputs; at += kLanes) {
       const int64_t left = finish.outputs - at, to = row * finish.stride + at;
-      Lanes y = load(reinterpret_cast<const float*>(sums + row * kPanel + at));
-      if (w.precision == Precision::int8) {
-        const Lanes scales = load(w.scales.data() + panel * kPanel + at);
-        const auto steps = reinterpret_cast<const float*>(w.sums.data() + panel * kPanel + at);
-        const Lanes weights = load(steps);
-        for (int64_t part = 0; part < kParts; ++part) {
-          const Ints exact = (Ints)y.parts[part] - (Ints)weights.parts[part] * x.zeros[row];
-          y.parts[part] = __builtin_convertvector(exact, Vector) * scales.parts[part] * x.scales[row];
-        }
+      Lanes y = load(finish.bias + at);
+      for (int64_t part = 0; part < kParts; ++part) {
+        typename Dot::Sum sum;
+        __builtin_memcpy(&sum, sums + at + part * kWidth, sizeof sum);
+        y.parts[part] += in_units(Dot{}, sum, at + part * kWidth, finish, x, row);
       }
-      y = y + load(w.bias.data() + panel * kPanel + at);
-      for (Vector& part : y.parts) part = activated(part, finish.activation);
+      if (finish.activation != Activation::none) {
+        for (Vector& part : y.parts) part = activated(part, finish.activation);
+      }
       if (finish.added) y = y + load_some(finish.added + to, left);
       store_some(y, finish.out + to, left);
     }
   }
 }
 
+/// One panel. Words of depth are taken some at a time, so that those of the panel stay in the cache while all rows pass;
+/// `sums` is room for [rows, kPanel].
+template <typename Dot>
+static void multiply_panel(const uint32_t* panel, int64_t depth, const PackedRows& x, int64_t rows, uint32_t* sums,
+                           const Finish& finish) {
+  constexpr int64_t kDepth = 256;
+  const auto* words = static_cast<const uint32_t*>(x.words);
+  const int64_t step = rows <= kMostRows ? depth : kDepth;
+  int64_t from = 0;
+  do {
+    const int64_t count = depth - from < step ? depth - from : step;
+    for (int64_t row = 0, blocks = (rows + kMostRows - 1) / kMostRows; row < rows; --blocks) {
+      const int64_t size = (rows - row + blocks - 1) / blocks;  // blocks of nearly equal size
+      uint32_t* const to = depth <= step ? sums : sums + row * kPanel;
+      if (from == 0) __builtin_memset(to, 0, size * kPanel * sizeof *to);
+      add_block<Dot>(size, panel + from * kPanel, words + row * x.stride + from, x.stride, count, to);
+      if (from + count == depth) finish_rows<Dot>(to, x, row, row + size, finish);
+      row += size;
+    }
+    from += count;
+  } while (from < depth);
+}
+
 /// Outputs of some panels into `out`, whose first column is the first of these; `sums` is room for [rows, kPanel].
 void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last, const PackedRows& x, int64_t rows,
                      uint32_t* sums, float* out, int64_t out_stride, Activation activation, const float* added) {
   for (int64_t panel = first; panel < last; ++panel) {
-    const uint32_t* words = w.words.get() + panel * w.depth * kPanel;
-    __builtin_memset(sums, 0, rows * kPanel * sizeof *sums);
+    const int64_t place = panel * kPanel, at = (panel - first) * kPanel, left = w.outputs - place;
+    const bool steps = w.precision == Precision::int8;
+    const Finish finish{w.bias.data() + place,
+                        steps ? w.scales.data() + place : nullptr,
+                        steps ? w.sums.data() + place : nullptr,
+                        activation,
+                        added ? added + at : nullptr,
+                        out + at,
+                        out_stride,
+                        left < kPanel ? left : kPanel};
+    const uint32_t* words = w.words.get() + place * w.depth;
     switch (w.precision) {
-      case Precision::fp32: add_panel<Fp32>(words, w.depth, x, rows, sums); break;
-      case Precision::bf16: add_panel<Bf16>(words, w.depth, x, rows, sums); break;
-      case Precision::int8: add_panel<Int8>(words, w.depth, x, rows, sums); break;
+      case Precision::fp32: multiply_panel<Fp32>(words, w.depth, x, rows, sums, finish); break;
+      case Precision::bf16: multiply_panel<Bf16>(words, w.depth, x, rows, sums, finish); break;
+      case Precision::int8: multiply_panel<Int8>(words, w.depth, x, rows, sums, finish); break;
     }
-    const int64_t at = (panel - first) * kPanel, left = w.outputs - panel * kPanel;
-    finish_panel(w, panel, x, rows, sums,
-                 {activation, added ? added + at : nullptr, out + at, out_stride, left < kPanel ? left : kPanel});
   }
 }
 
+/// `rounded` has room for whole lanes; beyond the inputs it becomes 0.
 void round_to_bf16(const float* x, int64_t inputs, uint16_t* rounded) {
   typedef uint16_t Halves __attribute__((vector_size(KERNEL_BYTES / 2)));
   for (int64_t i = 0; i < inputs; i += kLanes) {
     const Lanes lanes = load_some(x + i, inputs - i);
-    uint16_t halves[kLanes];
     for (int64_t part = 0; part < kParts; ++part) {
       const Words bits = (Words)lanes.parts[part];
       const Words nearest = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;  // ties to even
       const Words nan = bits >> 16 | 0x40u;
-      const Halves half = __builtin_convertvector(lanes.parts[part] == lanes.parts[part] ? nearest : nan, Halves);
-      __builtin_memcpy(halves + part * kWidth, &half, sizeof half);
+      const Halves halves = __builtin_convertvector(lanes.parts[part] == lanes.parts[part] ? nearest : nan, Halves);
+      __builtin_memcpy(rounded + i + part * kWidth, &halves, sizeof halves);
     }
-    __builtin_memcpy(rounded + i, halves, (inputs - i < kLanes ? inputs - i : kLanes) * sizeof *halves);
   }
 }
 
 /// Rounds a row to steps of `scale`, from 0 to 255, of which `zero` stands for 0. A row with a number that is not
-/// finite has the scale NaN, which makes all its outputs NaN.
+/// finite has the scale NaN, which makes all its outputs NaN. `steps` has room for whole lanes.
 void round_to_steps(const float* x, int64_t inputs, uint8_t* steps, float* scale, int32_t* zero) {
+  typedef uint8_t Bytes __attribute__((vector_size(KERNEL_BYTES / 4)));
   Lanes most = all(0), least = all(0), unknown = all(0);
   for (int64_t i = 0; i < inputs; i += kLanes) {
     const Lanes lanes = load_some(x + i, inputs - i);
@@ -183,23 +215,20 @@ void round_to_steps(const float* x, int64_t inputs, uint8_t* steps, float* scale
     unknown = unknown + lanes * all(0);  // NaN for all that is not finite
   }
   const float high = greatest(most), low = greatest(least);
-  const float step = high / 255 + low / 255 + sum(unknown);
+  const float step = high * (1 / 255.0f) + low * (1 / 255.0f) + sum(unknown);
   constexpr float kSmallest = 1.17549435e-38f;  // below it, reciprocals are infinite
   const float per_step = step >= kSmallest ? 1 / step : 0;
   *scale = step >= kSmallest || step != step ? step : 0;
   *zero = static_cast<int32_t>(low * per_step + 0.5f);
   const float half_above = static_cast<float>(*zero) + 0.5f;
-  typedef uint8_t Bytes __attribute__((vector_size(KERNEL_BYTES / 4)));
   for (int64_t i = 0; i < inputs; i += kLanes) {
     const Lanes lanes = load_some(x + i, inputs - i);
-    uint8_t bytes[kLanes];
     for (int64_t part = 0; part < kParts; ++part) {
       Vector y = lanes.parts[part] * per_step + half_above;
       y = y > 0 ? y : Vector{};  // NaN too
       y = y < 255 ? y : Vector{} + 255.0f;
-      const Bytes rounded = __builtin_convertvector(__builtin_convertvector(y, Ints), Bytes);
-      __builtin_memcpy(bytes + part * kWidth, &rounded, sizeof rounded);
+      const Bytes bytes = __builtin_convertvector(__builtin_convertvector(y, Ints), Bytes);
+      __builtin_memcpy(steps + i + part * kWidth, &bytes, sizeof bytes);
     }
-    __builtin_memcpy(steps + i, bytes, inputs - i < kLanes ? inputs - i : kLanes);
   }
 }
