@@ -51,6 +51,8 @@ def test_logits_and_searches_are_as_transformers_computed_them(both: tuple[dict[
     hypotheses = [h.tokens for [h] in search(decoder.step, decoder.init_state(memory, len(texts)), options)]
     width = len(golden["tokens"][0])
     assert [row + [spec.pad_id] * (width - len(row)) for row in hypotheses] == golden["tokens"]
+    named = [task.tokenizers()["target"].tokens(row[: -1 if row[-1] == spec.eos_id else None]) for row in hypotheses]
+    assert [output.tokens for output in run(texts)] == named  # by whatever the kit decodes with
 
 
 def test_a_model_without_its_output_layer_is_read_too(tmp_path: Path) -> None:
