@@ -45,14 +45,6 @@ class PythonProcessor {
   py::object processor_output_;  // the class seq2seq_kit.interfaces.ProcessorOutput
 };
 
-/// A Python object that std::function may copy without the GIL: only the shared pointer to it is copied.
-template <typename Callable>
-auto shared(Callable callable) {
-  return [held = std::make_shared<Callable>(std::move(callable))](auto&&... arguments) {
-    return (*held)(std::forward<decltype(arguments)>(arguments)...);
-  };
-}
-
 }  // namespace
 
 std::unique_ptr<ScoreProcessor> read_processor(const py::handle& processor) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bindings/callbacks.h"
+#include "bindings/native_steps.h"
 #include "bindings/options.h"
 #include "bindings/python_step.h"
 #include "core/cancellation.h"
@@ -96,11 +97,15 @@ py::list run(StepModel& model, const SearchOptions& options, const std::vector<S
   return to_python(result);
 }
 
-py::list search_python(const py::object& step, const py::object& state, const SearchOptions& options,
-                       const std::vector<SentenceInput>& sentences, const py::object& call) {
-  const PythonStep python_step(step);
-  PythonStepModel model(std::cref(python_step), read_state(state));
-  return run(model, options, sentences, call);
+/// A Python step, or a NativeStep.
+std::unique_ptr<StepModel> read_step(const py::object& step, const py::object& state) {
+  if (py::isinstance<NativeStep>(step)) return step.cast<const NativeStep&>().begin();
+  return std::make_unique<PythonStepModel>(shared(PythonStep(step)), read_state(state));
+}
+
+py::list search_step(const py::object& step, const py::object& state, const SearchOptions& options,
+                     const std::vector<SentenceInput>& sentences, const py::object& call) {
+  return run(*read_step(step, state), options, sentences, call);
 }
 
 py::list search_ensemble(const std::vector<py::object>& steps, const std::vector<py::object>& states,
@@ -110,11 +115,8 @@ py::list search_ensemble(const std::vector<py::object>& steps, const std::vector
   if (combination != "linear" && combination != "log_linear") {
     throw SearchError("an ensemble's combination is '" + combination + "', expected 'linear' or 'log_linear'");
   }
-  std::vector<PythonStep> python_steps(steps.begin(), steps.end());
   std::vector<std::unique_ptr<StepModel>> members;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    members.push_back(std::make_unique<PythonStepModel>(std::cref(python_steps[i]), read_state(states.at(i))));
-  }
+  for (size_t i = 0; i < steps.size(); ++i) members.push_back(read_step(steps[i], states.at(i)));
   EnsembleStepModel model(std::move(members), weights,
                           combination == "linear" ? Combination::linear : Combination::log_linear);
   return run(model, options, sentences, call);
@@ -145,13 +147,14 @@ PYBIND11_MODULE(_native, module) {
   });
 
   bind_options(module);
+  bind_native_steps(module);
 
   py::class_<Cancellation, std::shared_ptr<Cancellation>>(module, "Cancellation")
       .def(py::init<>())
       .def("cancel", &Cancellation::cancel)
       .def_property_readonly("cancelled", &Cancellation::cancelled);
 
-  module.def("search", &search_python, py::arg("step"), py::arg("state"), py::arg("options"), py::arg("sentences"),
+  module.def("search", &search_step, py::arg("step"), py::arg("state"), py::arg("options"), py::arg("sentences"),
              py::arg("call"));
   module.def("search_ensemble", &search_ensemble, py::arg("steps"), py::arg("states"), py::arg("weights"),
              py::arg("combination"), py::arg("options"), py::arg("sentences"), py::arg("call"));

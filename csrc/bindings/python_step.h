@@ -3,7 +3,9 @@
 
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "torch/python_step_model.h"
 
@@ -24,6 +26,14 @@ DecoderState read_state(const pybind11::object& state);
 
 /// "logits" or "log_probs". The GIL is held by the caller.
 ScoreKind read_kind(const pybind11::handle& kind);
+
+/// A Python object that std::function may copy without the GIL: only the shared pointer to it is copied.
+template <typename Callable>
+auto shared(Callable callable) {
+  return [held = std::make_shared<Callable>(std::move(callable))](auto&&... arguments) {
+    return (*held)(std::forward<decltype(arguments)>(arguments)...);
+  };
+}
 
 /// Calls a Python step; takes the GIL for the call alone. An exception raised in it passes through as it is. Made and
 /// destroyed with the GIL held.

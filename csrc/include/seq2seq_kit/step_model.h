@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace seq2seq_kit {
@@ -47,6 +48,15 @@ class StepModel {
   virtual void select(const Selection& selection) = 0;
 
   virtual at::Device device() const = 0;
+};
+
+/// The step of one batch without Python: what Python holds and gives to a search. Immutable: searches may share it.
+class NativeStep {
+ public:
+  virtual ~NativeStep() = default;
+
+  /// A model of it for one search.
+  virtual std::unique_ptr<StepModel> begin() const = 0;
 };
 
 }  // namespace seq2seq_kit

@@ -1,0 +1,204 @@
+#include "core/transformer/block.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/kernels/attention.h"
+#include "seq2seq_kit/errors.h"
+
+namespace seq2seq_kit::transformer {
+namespace {
+
+using kernels::multiply;
+using kernels::PackedMatrix;
+
+/// Room for at least `count` numbers.
+float* room(std::vector<float>& buffer, int64_t count) {
+  if (static_cast<int64_t>(buffer.size()) < count) buffer.resize(count);
+  return buffer.data();
+}
+
+/// Turns pairs of dimensions of a head [D] by the angles of a position [D / 2].
+void rotate(float* head, const StepPosition& position) {
+  const auto half = static_cast<int64_t>(position.cosine.size());
+  for (int64_t i = 0; i < half; ++i) {
+    const float first = head[i], second = head[i + half];
+    head[i] = first * position.cosine[i] - second * position.sine[i];
+    head[i + half] = second * position.cosine[i] + first * position.sine[i];
+  }
+}
+
+/// Embeddings of the distances from the newest of `count` positions (Shaw et al. 2018), for one head.
+class Distances {
+ public:
+  Distances(const SelfAttention& attention, int64_t count)
+      : attention_(&attention), size_(attention.head_size()), count_(count) {
+    last_ = static_cast<int64_t>(attention.distance_keys.size()) / size_ - 1;
+  }
+
+  /// bias [count] = scale · query [D] · the embedding of each distance, for keys.
+  void bias(const float* query, float scale, float* bias) const {
+    for (int64_t i = 0; i < count_; ++i) {
+      const float* embedding = attention_->distance_keys.data() + row(i) * size_;
+      float sum = 0;
+      for (int64_t d = 0; d < size_; ++d) sum += query[d] * embedding[d];
+      bias[i] = sum * scale;
+    }
+  }
+
+  /// context [D] += the sum of weight · the embedding of each distance, for values.
+  void add(const float* weights, float* context) const {
+    for (int64_t i = 0; i < count_; ++i) {
+      const float* embedding = attention_->distance_values.data() + row(i) * size_;
+      for (int64_t d = 0; d < size_; ++d) context[d] += weights[i] * embedding[d];
+    }
+  }
+
+ private:
+  int64_t row(int64_t i) const { return std::min(count_ - 1 - i, last_); }
+
+  const SelfAttention* attention_;
+  int64_t size_, count_, last_;
+};
+
+}  // namespace
+
+const float* Block::run(const Step& step, int64_t first, int64_t last) {
+  step_ = &step;
+  first_ = first;
+  rows_ = last - first;
+  size_ = step.weights->size();
+  room(x_, rows_ * size_);
+  room(normed_, rows_ * size_);
+  embed();
+  for (size_t i = 0; i < step.weights->layers.size(); ++i) {
+    const Layer& layer = step.weights->layers[i];
+    look_back(layer, static_cast<int64_t>(i));
+    if (layer.source_attention) look_up(layer, static_cast<int64_t>(i));
+    feed_forward(layer);
+  }
+  if (step.weights->norm) (*step.weights->norm)(x_.data(), rows_, x_.data());
+  if (step.weights->output_scale != 1) {
+    for (int64_t i = 0; i < rows_ * size_; ++i) x_[i] *= step.weights->output_scale;
+  }
+  return x_.data();
+}
+
+void Block::embed() {
+  const Weights& weights = *step_->weights;
+  const std::vector<float>& added = step_->position.added;
+  float* x = x_.data();
+  for (int64_t row = first_; row < first_ + rows_; ++row, x += size_) {
+    const int64_t token = step_->tokens[row];
+    if (token < 0 || token >= weights.vocab()) {
+      throw SearchError("the decoder is fed token " + std::to_string(token) + ": it knows " +
+                        std::to_string(weights.vocab()));
+    }
+    const float* embedding = weights.embedding + token * size_;
+    for (int64_t i = 0; i < size_; ++i) x[i] = embedding[i] * weights.embedding_scale;
+    for (size_t i = 0; i < added.size(); ++i) x[i] += added[i];
+  }
+  if (weights.embedding_norm) (*weights.embedding_norm)(x_.data(), rows_, x_.data());
+}
+
+void Block::look_back(const Layer& layer, int64_t index) {
+  const SelfAttention& attention = layer.self_attention;
+  const StepPosition& position = step_->position;
+  Past& past = *step_->past;
+  const int64_t width = attention.query_key_value.outputs(), head_size = attention.head_size();
+  const int64_t key_size = attention.key_size(), count = past.length();
+  const int64_t offset = index * 2 * key_size;  // in a cell
+  const Distances distances(attention, count);
+  const bool by_distance = !attention.distance_keys.empty();
+
+  float* projected = room(wide_, rows_ * width);
+  multiply(attention.query_key_value, enter(layer.self_norm), rows_, size_, projected, width);
+  float* context = room(context_, rows_ * attention.out.inputs());
+  float* scores = room(scores_, count);
+  room(bias_, count);
+  for (int64_t row = 0; row < rows_; ++row, projected += width) {
+    if (!position.cosine.empty()) {
+      for (int64_t head = 0; head < attention.heads + attention.groups; ++head) {
+        rotate(projected + head * head_size, position);
+      }
+    }
+    std::copy_n(projected + attention.heads * head_size, 2 * key_size, past.newest(first_ + row) + offset);
+    const auto places = past.places(first_ + row);
+    for (int64_t head = 0; head < attention.heads; ++head, context += head_size) {
+      const int64_t group = head / (attention.heads / attention.groups);
+      const float* keys = past.cells() + offset + group * head_size;
+      const float* query = projected + head * head_size;
+      const float* bias = position.bias.empty() ? nullptr : position.bias.data() + head * count;
+      if (by_distance) {
+        distances.bias(query, attention.scale, bias_.data());
+        bias = bias_.data();
+      }
+      const kernels::Positions positions{keys, keys + key_size, past.stride(), places.data(), count};
+      kernels::attend(query, head_size, positions, attention.scale, bias, scores, context);
+      if (by_distance) distances.add(scores, context);
+    }
+  }
+  add(attention.out, context_.data());
+  leave(layer.self_norm);
+}
+
+void Block::look_up(const Layer& layer, int64_t index) {
+  const SourceAttention& attention = *layer.source_attention;
+  const Source& source = *step_->source;
+  const int64_t width = attention.size(), head_size = width / attention.heads;
+  const bool reported = step_->attention && index == step_->weights->alignment_layer;
+
+  float* query = room(wide_, rows_ * width);
+  multiply(attention.query, enter(*layer.source_norm), rows_, size_, query, width);
+  float* context = room(context_, rows_ * width);
+  for (int64_t row = first_; row < first_ + rows_; ++row) {
+    const int64_t sentence = step_->sentences[row / step_->beams];
+    const auto places = source.positions(sentence);
+    const auto count = static_cast<int64_t>(places.size());
+    const float* keys = source.keys(sentence, index);
+    float* weights = room(scores_, count);
+    for (int64_t head = 0; head < attention.heads; ++head, query += head_size, context += head_size) {
+      const float* own = keys + head * head_size;
+      kernels::attend(query, head_size, {own, own + width, source.stride(), nullptr, count}, attention.scale, nullptr,
+                      weights, context);
+      if (!reported) continue;
+      float* attended = step_->attention + row * source.width();
+      for (int64_t i = 0; i < count; ++i) attended[places[i]] += weights[i] / static_cast<float>(attention.heads);
+    }
+  }
+  add(attention.out, context_.data());
+  leave(*layer.source_norm);
+}
+
+void Block::feed_forward(const Layer& layer) {
+  const FeedForward& network = layer.feed_forward;
+  const int64_t width = network.hidden.outputs();
+  const float* inputs = enter(layer.feed_forward_norm);
+  float* hidden = room(wide_, rows_ * width);
+  if (network.gate) {
+    float* gate = room(gate_, rows_ * width);
+    multiply(*network.gate, inputs, rows_, size_, gate, width, network.activation);
+    multiply(network.hidden, inputs, rows_, size_, hidden, width);
+    for (int64_t i = 0; i < rows_ * width; ++i) hidden[i] *= gate[i];
+  } else {
+    multiply(network.hidden, inputs, rows_, size_, hidden, width, network.activation);
+  }
+  add(network.out, hidden);
+  leave(layer.feed_forward_norm);
+}
+
+const float* Block::enter(const Norm& norm) {
+  if (!step_->weights->pre_norm) return x_.data();
+  norm(x_.data(), rows_, normed_.data());
+  return normed_.data();
+}
+
+void Block::leave(const Norm& norm) {
+  if (!step_->weights->pre_norm) norm(x_.data(), rows_, x_.data());
+}
+
+void Block::add(const PackedMatrix& matrix, const float* inputs) {
+  multiply(matrix, inputs, rows_, matrix.inputs(), x_.data(), size_, kernels::Activation::none, x_.data());
+}
+
+}  // namespace seq2seq_kit::transformer

@@ -1,0 +1,54 @@
+// The rows of a step that one thread works on.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/transformer/past.h"
+#include "core/transformer/source.h"
+#include "core/transformer/weights.h"
+
+namespace seq2seq_kit::transformer {
+
+/// What all rows of a step share.
+struct Step {
+  const Weights* weights;
+  const Source* source;  // null: none
+  Past* past;
+  StepPosition position;
+  std::span<const int64_t> tokens;     // [rows]
+  std::span<const int64_t> sentences;  // [B]: which of `source`
+  int64_t beams;                       // rows of each sentence
+  float* attention;                    // [rows, S'], zeros to begin with; null: not wanted
+};
+
+/// Takes rows through all layers. Each row's result is its own: it depends neither on the other rows nor on how a step
+/// is cut into blocks. Keeps its buffers between steps.
+class Block {
+ public:
+  /// The rows [first, last): what the output layer reads, [last - first, H], valid until the next call.
+  const float* run(const Step& step, int64_t first, int64_t last);
+
+ private:
+  void embed();
+  void look_back(const Layer& layer, int64_t index);
+  void look_up(const Layer& layer, int64_t index);
+  void feed_forward(const Layer& layer);
+
+  /// What a sublayer reads of `x_`, and what becomes of the sum in `x_` with what it gave.
+  const float* enter(const Norm& norm);
+  void leave(const Norm& norm);
+
+  /// x += matrix · `inputs` [rows, inputs of the matrix]
+  void add(const kernels::PackedMatrix& matrix, const float* inputs);
+
+  const Step* step_ = nullptr;
+  int64_t first_ = 0, rows_ = 0, size_ = 0;
+  std::vector<float> x_, normed_;     // [rows, H]
+  std::vector<float> wide_, gate_;    // [rows, of the widest product]
+  std::vector<float> context_;        // [rows, of all heads]
+  std::vector<float> scores_, bias_;  // of one head: [positions]
+};
+
+}  // namespace seq2seq_kit::transformer

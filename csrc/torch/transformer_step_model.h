@@ -1,0 +1,66 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/transformer/decoder.h"
+#include "seq2seq_kit/step_model.h"
+#include "torch/tensors.h"
+
+namespace seq2seq_kit {
+
+/// A Transformer decoder's options, as `seq2seq_kit.decoders.native_transformer` gives them; what else there is to know
+/// the names and shapes of its weights say.
+struct TransformerOptions {
+  int64_t layers = 0;
+  int64_t heads = 0, key_value_heads = 0, source_heads = 0;  // the last 0: a language model
+  double self_scale = 1, source_scale = 1;                   // of the scores of attention
+  bool pre_norm = true;
+  double norm_epsilon = 0;
+  std::string activation;  // "relu", "gelu" or "silu"
+  double embedding_scale = 1, output_scale = 1;
+  int64_t position_offset = 0;  // of sinusoidal positions
+  int64_t alignment_layer = 0;
+  std::string precision;  // "fp32", "bf16" or "int8"
+};
+
+/// Packs the weights of a decoder: float32 tensors on the CPU, by name. That of the embedding is kept as it is.
+std::shared_ptr<transformer::Weights> read_transformer(const TransformerOptions& options, const NamedTensors& tensors);
+
+/// Our Transformer decoder as the search drives it: without Python, and without torch's operations.
+class TransformerStepModel : public StepModel {
+ public:
+  /// `source` is null for a language model; `attention_wanted`: to the source.
+  TransformerStepModel(std::shared_ptr<const transformer::Weights> weights,
+                       std::shared_ptr<const transformer::Source> source, bool attention_wanted);
+
+  void init(int64_t batch, int64_t max_beams) override;
+  StepScores step(const at::Tensor& tokens, const at::Tensor& position) override;
+  void select(const Selection& selection) override;
+  at::Device device() const override { return at::kCPU; }
+
+ private:
+  std::shared_ptr<const transformer::Weights> weights_;
+  std::shared_ptr<const transformer::Source> source_;
+  bool attention_wanted_;
+  transformer::Decoder decoder_;
+  int64_t beams_ = 1;
+  at::Tensor scores_;  // room for those of a step, taken again where nobody has kept them
+};
+
+/// The memory of a batch, projected for a decoder.
+class TransformerStep : public NativeStep {
+ public:
+  /// `states` [B, S', size of the memory] and `mask` [B, S'] bool; both undefined for a language model.
+  TransformerStep(std::shared_ptr<const transformer::Weights> weights, const at::Tensor& states, const at::Tensor& mask,
+                  bool attention_wanted);
+
+  std::unique_ptr<StepModel> begin() const override;
+
+ private:
+  std::shared_ptr<const transformer::Weights> weights_;
+  std::shared_ptr<const transformer::Source> source_;
+  bool attention_wanted_;
+};
+
+}  // namespace seq2seq_kit
