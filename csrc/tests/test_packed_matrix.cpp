@@ -113,6 +113,9 @@ void test_a_row_does_not_depend_on_its_batch() {
   }
 }
 
+constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh,
+                                       Activation::silu};
+
 double activated(double x, Activation activation) {
   switch (activation) {
     case Activation::none:
@@ -121,6 +124,8 @@ double activated(double x, Activation activation) {
       return std::max(x, 0.0);
     case Activation::gelu:
       return x * 0.5 * std::erfc(-x / std::sqrt(2.0));
+    case Activation::gelu_tanh:
+      return x / (1 + std::exp(-2 * 0.7978845608028654 * (x + 0.044715 * x * x * x)));
     case Activation::silu:
       return x / (1 + std::exp(-x));
   }
@@ -130,7 +135,7 @@ double activated(double x, Activation activation) {
 void test_activations_strides_and_what_is_added() {
   const int64_t outputs = 67, inputs = 1, rows = 9, x_stride = 5, out_stride = 80;
   const auto x = numbers(rows * x_stride, 8), weights = numbers(outputs, 1), added = numbers(rows * out_stride, 1);
-  for (const auto activation : {Activation::none, Activation::relu, Activation::gelu, Activation::silu}) {
+  for (const auto activation : kActivations) {
     const PackedMatrix w(weights.data(), nullptr, outputs, inputs, Precision::fp32);
     std::vector<float> out = added;
     multiply(w, x.data(), rows, x_stride, out.data(), out_stride, activation, out.data());  // in place
@@ -151,7 +156,7 @@ void test_activations_strides_and_what_is_added() {
 void test_activations_far_from_zero() {
   const float one = 1;
   const PackedMatrix w(&one, nullptr, 1, 1, Precision::fp32);
-  for (const auto activation : {Activation::none, Activation::relu, Activation::gelu, Activation::silu}) {
+  for (const auto activation : kActivations) {
     for (const float x : {-1e30f, -200.0f, -90.0f, -30.0f, -6.0f, 0.0f, 6.0f, 90.0f, 1e30f}) {
       float out = kNaN;
       multiply(w, &x, 1, 1, &out, 1, activation);

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
+#include <span>
 
 #include "core/normalisation.h"
 #include "core/parallel.h"
@@ -65,11 +67,70 @@ Advance::Advance(const SearchOptions& options, const Processors& processors, Sco
 std::vector<BadScores> Advance::operator()(const StepScores& step, const std::vector<Beam*>& beams) {
   device_ = step.scores.device();
   if (options_->coverage_penalty > 0) see_attention(step.attention, beams);
-  const bool plain =
-      options_->sampling == Sampling::off && processors_->empty() && custom_->empty() && !processes_logits(*options_) &&
-      options_->temperature == 1 && options_->top_tokens == 0 &&
-      std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
-  return plain && (on_device_ || !step.scores.is_cpu()) ? on_device(step, beams) : on_cpu(step, beams);
+  const bool elsewhere = (on_device_ || !step.scores.is_cpu()) && takes_only_best(beams);
+  return elsewhere ? on_device(step, beams) : on_cpu(step, beams);
+}
+
+bool Advance::takes_only_best(const std::vector<Beam*>& beams) const {
+  return options_->sampling == Sampling::off && processors_->empty() && custom_->empty() &&
+         !processes_logits(*options_) && options_->temperature == 1 && options_->top_tokens == 0 &&
+         std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
+}
+
+std::optional<Advance::TopRequest> Advance::top_request(const std::vector<Beam*>& beams) const {
+  if (on_device_ || options_->numerics != Numerics::fast || !takes_only_best(beams)) return std::nullopt;
+  TopRequest request;
+  for (const Beam* beam : beams) {
+    if (!beam) continue;
+    // What may not come takes up a place among the best.
+    const auto barred = static_cast<int64_t>(beam->allowed() == Allowed::all_but_eos ? eos_.size() : 0);
+    request.count = std::max(request.count, beam->wanted() + barred);
+    if (beam->allowed() == Allowed::only_eos) request.asked = eos_;
+  }
+  return request.count > 0 ? std::optional(request) : std::nullopt;
+}
+
+std::vector<BadScores> Advance::operator()(const TopScores& step, const TopRequest& request, int64_t width,
+                                           const std::vector<Beam*>& beams) {
+  device_ = at::kCPU;
+  if (options_->coverage_penalty > 0) see_attention(step.attention, beams);
+  const auto asked = static_cast<int64_t>(request.asked.size());
+  std::vector<BadScores> invalid;
+  std::vector<Candidate> candidates;
+  for (size_t b = 0; b < beams.size(); ++b) {
+    if (!beams[b]) continue;
+    const Allowed allowed = beams[b]->allowed();
+    const auto slots = beams[b]->slots();
+    const int64_t first_row = static_cast<int64_t>(b) * width;
+    candidates.clear();
+    bool finite = true;
+    for (size_t slot = 0; slot < slots.size(); ++slot) {
+      const int64_t row = first_row + static_cast<int64_t>(slot);
+      const float log_sum = step.log_sums[row];
+      finite = finite && !std::isnan(log_sum);
+      const auto offer = [&](int64_t token, float score) {
+        const float log_prob = score - log_sum, sum = slots[slot].sum + log_prob;
+        if (score == kImpossible || sum == kImpossible) return;
+        candidates.push_back({sum, log_prob, static_cast<int32_t>(slot), token});
+      };
+      if (allowed == Allowed::only_eos) {
+        for (int64_t i = 0; i < asked; ++i) offer(request.asked[i], step.asked[row * asked + i]);
+        continue;
+      }
+      for (int64_t i = row * step.count; i < (row + 1) * step.count; ++i) {
+        const bool barred = allowed == Allowed::all_but_eos && options_->is_eos(step.tokens[i]);
+        if (!barred) offer(step.tokens[i], step.scores[i]);
+      }
+    }
+    if (!finite) {
+      invalid.push_back({static_cast<int64_t>(b), RowFault::not_finite});
+      continue;
+    }
+    const auto wanted = std::min<size_t>(candidates.size(), beams[b]->wanted());
+    std::partial_sort(candidates.begin(), candidates.begin() + wanted, candidates.end(), better);
+    beams[b]->advance(std::span(candidates).first(wanted), first_row);
+  }
+  return invalid;
 }
 
 void Advance::see_attention(const at::Tensor& attention, const std::vector<Beam*>& beams) const {

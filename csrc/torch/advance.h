@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/beam.h"
 #include "core/sentence_scores.h"
 #include "seq2seq_kit/search_options.h"
 #include "seq2seq_kit/step_model.h"
+#include "seq2seq_kit/top_step_model.h"
 #include "torch/score_processor.h"
 #include "torch/torch_draws.h"
 
@@ -36,7 +38,23 @@ class Advance {
   /// is passed over. Returns the sentences that did not advance.
   std::vector<BadScores> operator()(const StepScores& step, const std::vector<Beam*>& beams);
 
+  /// What the next step is asked for where the best tokens of each row will do.
+  struct TopRequest {
+    int64_t count = 0;           // of the best
+    std::vector<int64_t> asked;  // tokens whose logits are needed whatever they are
+  };
+
+  /// Nothing where an option needs whole rows.
+  std::optional<TopRequest> top_request(const std::vector<Beam*>& beams) const;
+
+  /// As with whole rows of scores; `width` rows a sentence.
+  std::vector<BadScores> operator()(const TopScores& step, const TopRequest& request, int64_t width,
+                                    const std::vector<Beam*>& beams);
+
  private:
+  /// Whether all that is chosen by are the sums of log-probabilities, and the best of them are all that is chosen.
+  bool takes_only_best(const std::vector<Beam*>& beams) const;
+
   std::vector<BadScores> on_cpu(const StepScores& step, const std::vector<Beam*>& beams);
   std::vector<BadScores> on_device(const StepScores& step, const std::vector<Beam*>& beams) const;
 

@@ -18,6 +18,7 @@ using kernels::Precision;
 Activation parse_activation(const std::string& name) {
   if (name == "relu") return Activation::relu;
   if (name == "gelu") return Activation::gelu;
+  if (name == "gelu_tanh") return Activation::gelu_tanh;
   if (name == "silu") return Activation::silu;
   throw SearchError("there is no native activation '" + name + "'");
 }

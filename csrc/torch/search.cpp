@@ -10,6 +10,7 @@
 
 #include "core/beam.h"
 #include "seq2seq_kit/errors.h"
+#include "seq2seq_kit/top_step_model.h"
 #include "torch/advance.h"
 #include "torch/attention_trace.h"
 #include "torch/tensors.h"
@@ -136,6 +137,7 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
 
   std::vector<int64_t> told(batch, 0);  // tokens of each sentence that `on_tokens` knows
 
+  auto* const quick = dynamic_cast<TopStepModel*>(&model);
   model.init(batch, options.beam_size);
   for (const auto& processor : control.processors) processor->init(batch);
   for (const auto& beam : all) {
@@ -146,14 +148,23 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
     if (out_of_time) break;
     control.before_step();
     const auto rows = static_cast<int64_t>(active.size());
-    const StepScores step = model.step(to_tensor(tokens, model.device()).view({rows, width}),
-                                       at::full({rows}, position, at::TensorOptions(at::kLong).device(model.device())));
-    if (position == 0) options.validate_tokens(step.scores.size(2));
-    if (options.attention) trace.append(step.attention);
-
+    const at::Tensor fed = to_tensor(tokens, model.device()).view({rows, width});  // [B, K]
+    const at::Tensor places = at::full({rows}, position, at::TensorOptions(at::kLong).device(model.device()));
     std::vector<Beam*> beams;
     for (const int64_t sentence : active) beams.push_back(all[sentence]->over() ? nullptr : all[sentence].get());
-    check(advance(step, beams), active, position);
+
+    if (quick && position == 0) options.validate_tokens(quick->vocab());
+    const auto request = quick ? advance.top_request(beams) : std::nullopt;
+    if (request) {
+      const TopScores step = quick->step_top(fed, places, request->count, request->asked);
+      if (options.attention) trace.append(step.attention);
+      check(advance(step, *request, width, beams), active, position);
+    } else {
+      const StepScores step = model.step(fed, places);
+      if (position == 0) options.validate_tokens(step.scores.size(2));
+      if (options.attention) trace.append(step.attention);
+      check(advance(step, beams), active, position);
+    }
     if (control.stop) stop(control, beams);
     if (control.on_tokens) {
       for (const int64_t sentence : active) tell(control, all[sentence]->settled(), sentence, told[sentence]);

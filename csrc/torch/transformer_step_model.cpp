@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "seq2seq_kit/errors.h"
@@ -29,6 +30,12 @@ std::shared_ptr<const transformer::Source> read_source(const transformer::Weight
   return std::make_shared<transformer::Source>(weights, rows.const_data_ptr<float>(), marks, states.size(0));
 }
 
+std::span<const int64_t> numbers(const at::Tensor& tokens) {
+  return {tokens.const_data_ptr<int64_t>(), static_cast<size_t>(tokens.numel())};
+}
+
+float* data(const at::Tensor& attention) { return attention.defined() ? attention.mutable_data_ptr<float>() : nullptr; }
+
 }  // namespace
 
 TransformerStepModel::TransformerStepModel(std::shared_ptr<const transformer::Weights> weights,
@@ -48,17 +55,36 @@ void TransformerStepModel::init(int64_t batch, int64_t /*max_beams*/) {
 }
 
 StepScores TransformerStepModel::step(const at::Tensor& tokens, const at::Tensor& /*position*/) {
-  const int64_t batch = tokens.size(0), beams = tokens.size(1);
-  const int64_t size = batch * beams * weights_->vocab();
+  const int64_t size = tokens.numel() * vocab();
   if (!scores_.defined() || scores_.numel() < size || scores_.storage().use_count() > 1) {
     scores_ = at::empty({size}, at::kFloat);
   }
-  at::Tensor attention;
-  if (attention_wanted_) attention = at::zeros({batch, beams, source_->width()}, at::kFloat);
+  at::Tensor attention = no_attention(tokens);
   const at::Tensor given = tokens.contiguous();
-  decoder_.step({given.const_data_ptr<int64_t>(), static_cast<size_t>(given.numel())}, at::get_num_threads(),
-                scores_.mutable_data_ptr<float>(), attention.defined() ? attention.mutable_data_ptr<float>() : nullptr);
-  return {scores_.narrow(0, 0, size).view({batch, beams, weights_->vocab()}), ScoreKind::logits, attention};
+  decoder_.step(numbers(given), at::get_num_threads(), scores_.mutable_data_ptr<float>(), data(attention));
+  return {scores_.narrow(0, 0, size).view({tokens.size(0), tokens.size(1), vocab()}), ScoreKind::logits, attention};
+}
+
+TopScores TransformerStepModel::step_top(const at::Tensor& tokens, const at::Tensor& /*position*/, int64_t count,
+                                         const std::vector<int64_t>& asked) {
+  const int64_t rows = tokens.numel();
+  TopScores top;
+  top.count = std::min(count, vocab());
+  top.scores.resize(rows * top.count);
+  top.tokens.resize(rows * top.count);
+  top.log_sums.resize(rows);
+  top.asked.resize(rows * asked.size());
+  top.attention = no_attention(tokens);
+  const at::Tensor given = tokens.contiguous();
+  decoder_.step_top(numbers(given), at::get_num_threads(),
+                    {top.count, top.scores.data(), top.tokens.data(), top.log_sums.data(), asked, top.asked.data()},
+                    data(top.attention));
+  return top;
+}
+
+at::Tensor TransformerStepModel::no_attention(const at::Tensor& tokens) const {
+  if (!attention_wanted_) return {};
+  return at::zeros({tokens.size(0), tokens.size(1), source_->width()}, at::kFloat);
 }
 
 void TransformerStepModel::select(const Selection& selection) {

@@ -5,6 +5,7 @@
 
 #include "core/transformer/decoder.h"
 #include "seq2seq_kit/step_model.h"
+#include "seq2seq_kit/top_step_model.h"
 #include "torch/tensors.h"
 
 namespace seq2seq_kit {
@@ -17,7 +18,7 @@ struct TransformerOptions {
   double self_scale = 1, source_scale = 1;                   // of the scores of attention
   bool pre_norm = true;
   double norm_epsilon = 0;
-  std::string activation;  // "relu", "gelu" or "silu"
+  std::string activation;  // "relu", "gelu", "gelu_tanh" or "silu"
   double embedding_scale = 1, output_scale = 1;
   int64_t position_offset = 0;  // of sinusoidal positions
   int64_t alignment_layer = 0;
@@ -28,7 +29,7 @@ struct TransformerOptions {
 std::shared_ptr<transformer::Weights> read_transformer(const TransformerOptions& options, const NamedTensors& tensors);
 
 /// Our Transformer decoder as the search drives it: without Python, and without torch's operations.
-class TransformerStepModel : public StepModel {
+class TransformerStepModel : public TopStepModel {
  public:
   /// `source` is null for a language model; `attention_wanted`: to the source.
   TransformerStepModel(std::shared_ptr<const transformer::Weights> weights,
@@ -36,10 +37,16 @@ class TransformerStepModel : public StepModel {
 
   void init(int64_t batch, int64_t max_beams) override;
   StepScores step(const at::Tensor& tokens, const at::Tensor& position) override;
+  TopScores step_top(const at::Tensor& tokens, const at::Tensor& position, int64_t count,
+                     const std::vector<int64_t>& asked) override;
   void select(const Selection& selection) override;
+  int64_t vocab() const override { return weights_->vocab(); }
   at::Device device() const override { return at::kCPU; }
 
  private:
+  /// Zeros [B, K, S']; undefined where no attention is wanted.
+  at::Tensor no_attention(const at::Tensor& tokens) const;
+
   std::shared_ptr<const transformer::Weights> weights_;
   std::shared_ptr<const transformer::Source> source_;
   bool attention_wanted_;

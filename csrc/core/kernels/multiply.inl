@@ -77,15 +77,19 @@ static inline Vector erf_of(Vector x) {
   return x * p / q;
 }
 
+/// x / (1 + exp(-y))
+static inline Vector times_sigmoid(Vector x, Vector y) {
+  const Vector e = exp_of_negative(y < 0 ? y : -y);  // of the side that cannot overflow
+  return x * (y < 0 ? e : Vector{} + 1.0f) / (1.0f + e);
+}
+
 static inline Vector activated(Vector x, Activation activation) {
   switch (activation) {
     case Activation::none: return x;
     case Activation::relu: return x < 0 ? Vector{} : x;
     case Activation::gelu: return 0.5f * x * (1.0f + erf_of(x * 0.707106781f));
-    case Activation::silu: {
-      const Vector e = exp_of_negative(x < 0 ? x : -x);  // of the side that cannot overflow
-      return x * (x < 0 ? e : Vector{} + 1.0f) / (1.0f + e);
-    }
+    case Activation::gelu_tanh: return times_sigmoid(x, 1.59576912f * (x + 0.044715f * x * x * x));
+    case Activation::silu: return times_sigmoid(x, x);
   }
   return x;
 }

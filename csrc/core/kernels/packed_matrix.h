@@ -15,8 +15,8 @@ namespace seq2seq_kit::kernels {
 ///   point a row, from its least and greatest value; sums are exact.
 enum class Precision { fp32, bf16, int8 };
 
-/// `gelu` is the exact one: x Φ(x).
-enum class Activation { none, relu, gelu, silu };
+/// `gelu` is the exact one, x Φ(x), and `gelu_tanh` its approximation (Hendrycks & Gimpel 2016).
+enum class Activation { none, relu, gelu, gelu_tanh, silu };
 
 /// More inputs than this could make an exact sum of int8 overflow.
 inline constexpr int64_t kMostInt8Inputs = 66000;

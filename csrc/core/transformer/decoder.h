@@ -27,6 +27,19 @@ class Decoder {
   /// source is added to `attention` [rows, S'], unless that is null.
   void step(std::span<const int64_t> tokens, int64_t threads, float* scores, float* attention);
 
+  /// What a step gives in the place of all logits: see `TopScores` of the step contract.
+  struct Top {
+    int64_t count;                   // at most V
+    float* scores;                   // [rows, count]
+    int64_t* tokens;                 // [rows, count]
+    float* log_sums;                 // [rows]
+    std::span<const int64_t> asked;  // tokens below V
+    float* asked_scores;             // [rows, asked]
+  };
+
+  /// As `step`; the logits are those of `step`, to the bit.
+  void step_top(std::span<const int64_t> tokens, int64_t threads, const Top& top, float* attention);
+
   /// Which sentences and hypotheses go on: see `Selection` of the step contract.
   void select(std::span<const int64_t> survivors, std::span<const int64_t> rows, int64_t beams);
 
