@@ -42,7 +42,8 @@ class PackedWeights:
     def serve(self, x: Tensor, weight: Tensor) -> bool:
         """Whether ``linear(x, weight)`` would use a layout of its own."""
         return (
-            type(weight) is nn.Parameter  # neither a subclass nor computed, as weights are that have a parametrisation
+            not torch.compiler.is_compiling()  # first: it would make a condition of each size that is looked at
+            and type(weight) is nn.Parameter  # neither a subclass nor computed, as where there is a parametrisation
             and weight.is_cpu
             and x.is_cpu
             and weight.dtype == x.dtype == torch.float32
@@ -50,7 +51,6 @@ class PackedWeights:
             and not torch.is_grad_enabled()
             and not weight.is_inference()  # has no count of its writes
             and not torch.is_autocast_enabled("cpu")
-            and not torch.compiler.is_compiling()
             and torch.backends.mkldnn.is_available()
             and bool(torch.backends.mkldnn.enabled)
         )

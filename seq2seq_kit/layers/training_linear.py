@@ -26,7 +26,8 @@ def training_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
 def _serves(x: Tensor, weight: Tensor) -> bool:
     """Whether a product is one that oneDNN is faster at, to be computed as exactly as F.linear would."""
     return (
-        type(weight) is nn.Parameter  # neither a subclass nor computed, as weights are that have a parametrisation
+        not torch.compiler.is_compiling()  # first: it would make a condition of each size that is looked at
+        and type(weight) is nn.Parameter  # neither a subclass nor computed, as where there is a parametrisation
         and weight.is_cpu
         and x.is_cpu
         and weight.dtype == x.dtype == torch.float32
@@ -34,7 +35,6 @@ def _serves(x: Tensor, weight: Tensor) -> bool:
         and torch.is_grad_enabled()
         and torch.get_float32_matmul_precision() == "highest"
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
         and torch.backends.mkldnn.is_available()
         and bool(torch.backends.mkldnn.enabled)
     )
