@@ -4,12 +4,32 @@ static inline int64_t begin_of(const Positions& positions, int64_t i) {
   return (positions.places ? positions.places[i] : i) * positions.stride;
 }
 
-static inline float dot(const float* a, const float* b, int64_t size) {
-  Lanes sums = all(0);
-  int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) sums = sums + load(a + i) * load(b + i);
-  if (i < size) sums = sums + load(a + i, size - i, 0) * load(b + i, size - i, 0);
-  return sum(sums);
+/// Asks for memory that is read soon: positions lie apart, and the processor cannot guess where the next one is.
+static inline __attribute__((always_inline)) void fetch(const float* from, int64_t size) {
+  for (int64_t i = 0; i < size; i += 16) __builtin_prefetch(from + i, 0, 2);
+}
+
+/// query · key of `kTogether` positions from `first` on.
+template <int64_t kTogether>
+static inline __attribute__((always_inline)) void score(const float* query, int64_t size, const Positions& positions,
+                                                        int64_t first, float* scores) {
+  const float* keys[kTogether];
+  Lanes sums[kTogether];
+#pragma GCC unroll 4
+  for (int64_t i = 0; i < kTogether; ++i) {
+    const int64_t begin = begin_of(positions, first + i);
+    keys[i] = positions.keys + begin;
+    sums[i] = all(0);
+    fetch(positions.values + begin, size);
+    if (first + i + kTogether < positions.count) fetch(positions.keys + begin_of(positions, first + i + kTogether), size);
+  }
+  for (int64_t at = 0; at < size; at += kLanes) {
+    const Lanes part = load_some(query + at, size - at);
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < kTogether; ++i) sums[i] = sums[i] + part * load_some(keys[i] + at, size - at);
+  }
+#pragma GCC unroll 4
+  for (int64_t i = 0; i < kTogether; ++i) scores[first + i] = sum(sums[i]);
 }
 
 /// Replaces scores by exp(score - max) and returns their sum.
@@ -42,9 +62,12 @@ static inline __attribute__((always_inline)) void mix(const Positions& positions
 void attend(const float* query, int64_t size, const Positions& positions, float scale, const float* bias,
             float* weights, float* context) {
   const int64_t count = positions.count;
+  int64_t scored = 0;
+  for (; scored + 4 <= count; scored += 4) score<4>(query, size, positions, scored, weights);
+  for (; scored < count; ++scored) score<1>(query, size, positions, scored, weights);
   float max = kNone;
   for (int64_t i = 0; i < count; ++i) {
-    weights[i] = dot(query, positions.keys + begin_of(positions, i), size) * scale + (bias ? bias[i] : 0);
+    weights[i] = weights[i] * scale + (bias ? bias[i] : 0);
     max = weights[i] > max ? weights[i] : max;
   }
   if (max == kNone) max = 0;  // nothing may be looked at: each weight becomes exp(-inf)

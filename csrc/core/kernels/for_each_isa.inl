@@ -5,6 +5,10 @@
 // Nothing is contracted (-ffp-contract=off): a kernel that adds in a fixed order, and uses no instruction that only
 // some have, has the same result on each of them.
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "core/kernels/isa.h"
 
 #define KERNEL_BYTES 16

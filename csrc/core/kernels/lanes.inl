@@ -60,6 +60,14 @@ static inline Lanes operator*(Lanes a, const Lanes& b) {
   return a;
 }
 
+#if KERNEL_BYTES == 64
+static inline __m256 lower_half(const Lanes& lanes) { return _mm512_maskz_extractf32x8_ps(0xff, lanes.parts[0], 0); }
+static inline __m256 upper_half(const Lanes& lanes) { return _mm512_maskz_extractf32x8_ps(0xff, lanes.parts[0], 1); }
+#elif KERNEL_BYTES == 32
+static inline __m256 lower_half(const Lanes& lanes) { return lanes.parts[0]; }
+static inline __m256 upper_half(const Lanes& lanes) { return lanes.parts[1]; }
+#endif
+
 /// Lane by lane the greater one; `a` where `b` is NaN.
 static inline Lanes greater(Lanes a, const Lanes& b) {
   for (int64_t i = 0; i < kParts; ++i) a.parts[i] = b.parts[i] > a.parts[i] ? b.parts[i] : a.parts[i];
@@ -67,22 +75,36 @@ static inline Lanes greater(Lanes a, const Lanes& b) {
 }
 
 static inline float greatest(const Lanes& lanes) {
+#if KERNEL_BYTES >= 32
+  const __m256 eight = _mm256_max_ps(upper_half(lanes), lower_half(lanes));
+  const __m128 four = _mm_max_ps(_mm256_extractf128_ps(eight, 1), _mm256_castps256_ps128(eight));
+  const __m128 two = _mm_max_ps(_mm_movehl_ps(four, four), four);
+  return _mm_cvtss_f32(_mm_max_ss(_mm_movehdup_ps(two), two));
+#else
   float x[kLanes];
   __builtin_memcpy(x, &lanes, sizeof x);
   for (int64_t width = kLanes / 2; width > 0; width /= 2) {
     for (int64_t lane = 0; lane < width; ++lane) x[lane] = x[lane + width] > x[lane] ? x[lane + width] : x[lane];
   }
   return x[0];
+#endif
 }
 
 /// The sum of the lanes: halves are added, and again.
 static inline float sum(const Lanes& lanes) {
+#if KERNEL_BYTES >= 32
+  const __m256 eight = _mm256_add_ps(lower_half(lanes), upper_half(lanes));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+#else
   float x[kLanes];
   __builtin_memcpy(x, &lanes, sizeof x);
   for (int64_t width = kLanes / 2; width > 0; width /= 2) {
     for (int64_t lane = 0; lane < width; ++lane) x[lane] += x[lane + width];
   }
   return x[0];
+#endif
 }
 
 /// exp(x) for x <= 0, to about one unit in the last place; 0 below -87, which is nothing beside a sum of 1. NaN for

@@ -2,10 +2,6 @@
 
 #include <algorithm>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #define KERNEL_FILE "core/kernels/multiply.inl"
 #define KERNEL_DOT_PRODUCTS
 #include "core/kernels/for_each_isa.inl"

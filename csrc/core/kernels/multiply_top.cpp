@@ -22,10 +22,6 @@ struct Summary {
 }  // namespace
 }  // namespace seq2seq_kit::kernels
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #define KERNEL_FILE "core/kernels/multiply_top.inl"
 #include "core/kernels/for_each_isa.inl"
 
