@@ -10,8 +10,11 @@ import pytest
 import torch
 
 from seq2seq_kit.interfaces import Memory
-from seq2seq_kit.run_config import RunConfig
+from seq2seq_kit.run_config import RunConfig, make_config
+from seq2seq_kit.sealed import read_tensors
+from seq2seq_kit.training.callbacks import Callback, Step
 from seq2seq_kit.training.runs import train
+from seq2seq_kit.training.trainer import Trainer
 
 
 def test_encoder_and_decoder_are_called_compiled(
@@ -31,6 +34,39 @@ def test_encoder_and_decoder_are_called_compiled(
     monkeypatch.setattr(torch, "compile", compile)
     train(tiny(max_steps=2, compile=True, teacher_forcing="constant", validation_examples=0), tmp_path / "run")
     assert {"GRUEncoder", "GRUDecoder"} == set(compiled)
+
+
+def test_new_lengths_are_not_compiled_anew_and_the_training_is_that_without(
+    tiny_values: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the real compiler's front end; the graphs that it finds are run as they are."""
+
+    class Watch(Callback):
+        graphs = 0
+        steps: list[tuple[int, int]] = []  # target tokens, and graphs so far
+
+        def on_step(self, trainer: Trainer, step: Step) -> None:
+            self.steps.append((step.tokens, self.graphs))
+
+    def backend(graph: torch.fx.GraphModule, _: Any) -> Any:
+        Watch.graphs += 1
+        return graph.forward
+
+    part = {"name": "transformer", "size": 8, "layers": 1, "heads": 1, "dropout": 0.0}
+    values = tiny_values(max_steps=8, teacher_forcing="constant", validation_examples=0)
+    values["model"] = {"encoder": part, "decoder": part}
+    data = tmp_path / "data.tsv"
+    data.write_text("".join(f"{'one ' * i}\t{'two ' * i}\n" * 20 for i in range(2, 9)))
+    values["data"] = {"train": [str(data)], "dev": [str(data)]}
+    train(make_config(values, [], "test"), tmp_path / "plain")
+    original = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda function, **how: original(function, backend=backend, **how))
+    torch._dynamo.reset()
+    train(make_config(values, ["training.compile=true"], "test"), tmp_path / "run", callbacks=[Watch()])
+    assert len({tokens for tokens, _ in Watch.steps}) > 3
+    assert [graphs for _, graphs in Watch.steps] == [2] * 8  # encoder and decoder
+    ours, theirs = (read_tensors(tmp_path / run / "model.safetensors")[0] for run in ("run", "plain"))
+    assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in theirs)
 
 
 @pytest.mark.parametrize("where", ["forward", "backward"])
