@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from seq2seq_kit import Batch, Example, Pipeline, load, search
 
 checkpoints = pytest.importorskip("checkpoints")
 TOLERANCE = {"atol": 1e-4, "rtol": 0}
+TEXTS = [*checkpoints.SENTENCES, "", "  two  spaces ", "naïve – \u201cquotes\u201d…", "日本 \u00a0 x\ty"]
 
 
 @dataclass
@@ -113,14 +115,32 @@ def test_texts_are_equal(both: Both) -> None:
 
 
 def test_ids_are_equal(both: Both) -> None:
-    texts = [*checkpoints.SENTENCES, "", "  two  spaces ", "naïve – \u201cquotes\u201d…", "日本 \u00a0 x\ty"]
-    ours = both.ours.task.encode([Example(text, text) for text in texts])
-    assert [example.source for example in ours] == both.tokenizer(texts).input_ids
-    labels = both.tokenizer(text_target=texts).input_ids
+    ours = both.ours.task.encode([Example(text, text) for text in TEXTS])
+    assert [example.source for example in ours] == both.tokenizer(TEXTS).input_ids
+    labels = both.tokenizer(text_target=TEXTS).input_ids
     code = both.ours.task.target_spec.bos_id
     if both.tokenizer.__class__.__name__.startswith("MBartTokenizer"):  # whose labels end with what decoders start with
         assert {row.pop() for row in labels} == {code}
     assert [example.target for example in ours] == labels
+
+
+@pytest.mark.parametrize("family", ["t5", "mt5", "pegasus", "mbart", "mbart50"])
+def test_pieces_alone_are_enough(family: str, checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    """Without a ``tokenizer.json``, as on the hub often; then like the tokenizers that transformers calls slow."""
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(checkpoint(family), folder, ignore=shutil.ignore_patterns("tokenizer.json"))
+    codes = zip(("source_language", "target_language"), checkpoints.LANGUAGES.get(family, ()), strict=False)
+    s2s("import", "hf", folder, tmp_path / "run", *(f"--set={name}={code}" for name, code in codes))
+    ours = load(tmp_path / "run").task
+    theirs = AutoTokenizer.from_pretrained(folder, use_fast=False)
+    found = ours.encode([Example(text) for text in TEXTS])
+    assert [example.source for example in found] == theirs(TEXTS).input_ids
+    target = ours.tokenizers()["target"]
+    for example in found:
+        assert target.decode(example.source) == theirs.decode(example.source, skip_special_tokens=True)
+        assert target.tokens(example.source) == theirs.convert_ids_to_tokens(example.source)
 
 
 def test_a_task_of_t5_brings_its_prefix_and_its_settings(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from seq2seq_kit import UserError
 
-from .languages import M2M100_LANGUAGES
+from .vocabularies import MODELS, from_pieces, of_m2m100
 
 Files = Mapping[str, bytes]
 """The small files of a checkpoint by name."""
@@ -121,13 +121,22 @@ def engine_of(kind: str, side: str, files: Files, where: str) -> Engine:
         vocabulary = _json(files, "target_vocab.json" if separate else "vocab.json", where)
         model = _file(files, f"{side}.spm", where)
         return PieceEngine(model, vocabulary, {"</s>", "<pad>", "<unk>"}, language_codes=True)
+    settings = _json(files, "tokenizer_config.json", where) if "tokenizer_config.json" in files else {}
     if kind == "M2M100Tokenizer":
-        vocabulary = _json(files, "vocab.json", where)
-        languages = M2M100_LANGUAGES[_json(files, "tokenizer_config.json", where).get("language_codes", "m2m100")]
-        codes = {f"__{language}__": len(vocabulary) + i for i, language in enumerate(languages.split())}
-        special = {"<s>", "</s>", "<pad>", "<unk>", *codes}
-        return PieceEngine(_file(files, "sentencepiece.bpe.model", where), {**vocabulary, **codes}, special)
+        ids, special = of_m2m100(_json(files, "vocab.json", where), settings)
+        return PieceEngine(_file(files, "sentencepiece.bpe.model", where), ids, special)
+    if "tokenizer.json" not in files and MODELS.get(kind) in files:
+        model = files[MODELS[kind]]
+        return PieceEngine(model, *from_pieces(kind, _pieces(model), settings))
     return FastEngine(_file(files, "tokenizer.json", where).decode())
+
+
+def _pieces(model: bytes) -> list[str]:
+    """The pieces of a SentencePiece model, by their ids."""
+    from sentencepiece import SentencePieceProcessor
+
+    processor = SentencePieceProcessor(model_proto=model)
+    return [processor.id_to_piece(i) for i in range(len(processor))]
 
 
 def _json(files: Files, name: str, where: str) -> dict[str, Any]:
