@@ -42,7 +42,7 @@ def write_checkpoint(family: str, folder: Path) -> None:
                 weight.normal_(0, (0.7 if ".q" in name or ".k" in name else 2.0) / weight.shape[1] ** 0.5)
         if hasattr(model, "final_logits_bias"):
             model.final_logits_bias.normal_(0, 0.5)
-            model.final_logits_bias[0, model.config.eos_token_id] += 3
+            model.final_logits_bias[0, model.config.eos_token_id] += 2
         model.get_output_embeddings().weight[model.config.eos_token_id] *= 1.3  # so that outputs end, now and then
     model.save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
