@@ -12,6 +12,7 @@ from seeded import GOLDEN, write_checkpoint
 from seq2seq_kit_hf.files import folder_of
 from seq2seq_kit_hf.generation import search_section, settings_of
 from seq2seq_kit_hf.importer import HFImporter, HFImporterConfig
+from seq2seq_kit_hf.tokenizer import HFTokenizer, HFTokenizerConfig
 
 from seq2seq_kit import UserError
 
@@ -121,6 +122,42 @@ def test_a_name_of_the_hub_is_fetched_once_asked_for(tmp_path: Path, monkeypatch
     imported = HFImporter(HFImporterConfig()).read("hf:owner/name")
     assert imported.config["task"]["source_tokenizer"]["source"] == "hf:owner/name"
     assert wanted == {"owner/name": ["*.json", "*.txt", "*.spm", "*.model", "*.safetensors"]}
+
+
+def test_several_languages_need_to_be_named(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path)
+    settings = json.dumps({"tokenizer_class": "MBart50Tokenizer"})
+    (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
+    assert "is of several languages: say which its targets are in" in refused(folder, source_language="t4")
+    assert "its tokenizer has no token 't99'" in refused(folder, source_language="t4", target_language="t99")
+    generation = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+    generation["forced_bos_token_id"] = 7
+    (folder / "generation_config.json").write_text(json.dumps(generation), encoding="utf-8")
+    for language, code in ((None, 7), ("t6", 6)):
+        imported = HFImporter(HFImporterConfig(source_language="t4", target_language=language)).read(str(folder))
+        assert imported.config["search"]["forced_first"] == code
+    settings = json.dumps({"tokenizer_class": "MBartTokenizer", "src_lang": "t4"})
+    (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
+    tokenizer = HFTokenizer(HFTokenizerConfig(source=str(folder), side="target"))
+    tokenizer.train(())
+    assert (tokenizer.bos_id, tokenizer.prefix, tokenizer.suffix) == (2, (), (2,))  # what the decoder starts with
+    tokenizer = HFTokenizer(HFTokenizerConfig(source=str(folder), side="source"))
+    tokenizer.train(())
+    assert (tokenizer.prefix, tokenizer.suffix) == ((), (2, 4))
+
+
+def test_a_tokenizer_writes_files_into_its_folder_alone(tmp_path: Path) -> None:
+    config = HFTokenizerConfig(source=str(checkpoint(tmp_path)), side="target")
+    tokenizer = HFTokenizer(config)
+    tokenizer.train(())
+    tokenizer.files["../evil"] = b"x"
+    tokenizer.save(tmp_path / "target.json")
+    found = HFTokenizer(config)
+    found.load(tmp_path / "target.json")
+    assert "evil" in found.files and all("/" not in name for name in found.files)
+    (tmp_path / "target.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match="is damaged, or not a tokenizer of seq2seq-kit-hf"):
+        found.load(tmp_path / "target.json")
 
 
 def test_yaml_reads_norwegian_as_false() -> None:

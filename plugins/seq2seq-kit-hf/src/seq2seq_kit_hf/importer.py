@@ -58,8 +58,8 @@ class HFImporter(Importer):
         search = search_section(settings)
         target = HFTokenizer(HFTokenizerConfig(**tokenizers["target"]))
         target.train(())
-        if tokenizers["target"].get("language") and target.prefix:
-            search["forced_first"] = target.prefix[0]
+        if target.language_code in target.prefix:
+            search["forced_first"] = target.language_code
         task_section = {
             "name": "translation",
             "source_tokenizer": tokenizers["source"],

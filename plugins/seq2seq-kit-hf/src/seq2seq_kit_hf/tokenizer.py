@@ -15,7 +15,7 @@ from seq2seq_kit import Tokenizer as Base
 
 from .engines import engine_of
 from .families import family_of
-from .files import CONFIG, SMALL, folder_of
+from .files import CONFIG, GENERATION, SMALL, folder_of
 from .languages import CODES, TOKENIZERS, surroundings
 
 NOT_OURS = "index.json"
@@ -48,6 +48,7 @@ class HFTokenizer(Base):
     def __init__(self, config: HFTokenizerConfig) -> None:
         self.config = config
         self.files: dict[str, bytes] = {}
+        self.language_code: int | None = None
 
     def train(self, texts: Iterable[str]) -> None:
         """Read the checkpoint's files. ``texts`` is not looked at.
@@ -87,7 +88,7 @@ class HFTokenizer(Base):
         """Read what :meth:`save` wrote."""
         try:
             files = json.loads(path.read_text(encoding="utf-8"))["files"]
-            contents = {name: _from_json(content) for name, content in files.items()}
+            contents = {Path(name).name: _from_json(content) for name, content in files.items()}
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file: this tokenizer was not saved") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -96,13 +97,18 @@ class HFTokenizer(Base):
 
     def json(self, name: str) -> dict[str, Any]:
         """One of the checkpoint's JSON files; empty where it has none of that name."""
-        values: dict[str, Any] = json.loads(self.files.get(name, b"{}"))
+        try:
+            values: dict[str, Any] = json.loads(self.files.get(name, b"{}"))
+        except ValueError as error:
+            raise UserError(f"{self.config.source}: {name} cannot be read as JSON: {error}") from None
         return values
 
     def _adopt(self, files: dict[str, bytes]) -> None:
         self.files = files
         where, side = self.config.source, self.config.side
         _, config = family_of(self.json(CONFIG), f"{where}: {CONFIG}")
+        generation = {name: value for name, value in self.json(GENERATION).items() if value is not None}
+        ids = {**config, **generation}
         settings = self.json("tokenizer_config.json")
         kind = str(settings.get("tokenizer_class") or TOKENIZERS[config["model_type"]]).removesuffix("Fast")
         self._cleans_up = bool(settings.get("clean_up_tokenization_spaces"))
@@ -110,20 +116,23 @@ class HFTokenizer(Base):
         self.vocab_size = config["vocab_size"]
         if side == "target":
             self.vocab_size = config.get("decoder_vocab_size") or self.vocab_size
-        self.pad_id, self.eos_id = config["pad_token_id"], config["eos_token_id"]
+        ends = ids["eos_token_id"]
+        self.pad_id, self.eos_id = ids["pad_token_id"], ends[0] if isinstance(ends, list) else ends
         self.unk_id = self._id("<unk>")
+        self.language_code = self._code(kind, settings, ids)
+        bos = ids.get("bos_token_id", self.eos_id)
         self._around = surroundings(
             kind,
             side,
-            self._code(kind, settings),
+            self.language_code,
             legacy=bool(settings.get("legacy_behaviour")),
-            bos=config.get("bos_token_id", self.eos_id),
+            bos=bos,
             eos=self.eos_id,
-            start=config.get("decoder_start_token_id", config.get("bos_token_id", self.eos_id)),
+            start=ids.get("decoder_start_token_id", bos),
         )
         self.prefix, self.bos_id = self._around.prefix, self._around.start
 
-    def _code(self, kind: str, settings: dict[str, Any]) -> int | None:
+    def _code(self, kind: str, settings: dict[str, Any], ids: dict[str, Any]) -> int | None:
         """The id of the language's code, for models that have one."""
         if kind not in CODES:
             if self.config.language is not None:
@@ -132,11 +141,14 @@ class HFTokenizer(Base):
                     "such as '>>fra<< ' or 'translate English to German: ', is text_prefix)"
                 )
             return None
-        side = self.config.side
+        side, (place, token) = self.config.side, CODES[kind]
         language = self.config.language or settings.get("src_lang" if side == "source" else "tgt_lang")
-        if language is None:
+        if language is not None:
+            return self._id(token.format(language))
+        written: int | None = ids.get("decoder_start_token_id" if place == "after" else "forced_bos_token_id")
+        if side == "source" or written is None:
             raise UserError(f"{self.config.source}: is of several languages: say which its {side}s are in")
-        return self._id(CODES[kind][1].format(language))
+        return written
 
     def _id(self, token: str) -> int:
         found = self._engine.id(token)
