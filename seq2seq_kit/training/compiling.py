@@ -1,9 +1,12 @@
-"""``training.compile``: encoder and decoder compiled by ``torch.compile`` for training; the search is left as it is."""
+"""``training.compile``: encoder and decoder compiled by ``torch.compile`` for training, and for nothing else."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
 
 from seq2seq_kit.model import Model
 
@@ -27,3 +30,10 @@ def compile_model(model: Model, try_out: Callable[[], None]) -> None:
             part._compiled_call_impl = None  # what Module.compile has set
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         log.warning("training.compile: torch.compile does not work here, so training goes on without it: %s", reason)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Within it, what was compiled runs as it was written: without gradients it would all have to be compiled anew."""
+    with torch.compiler.set_stance("force_eager"):
+        yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig, TrainingConfig
 from seq2seq_kit.training.allocator import keep_memory
 from seq2seq_kit.training.callbacks import Callback, Record, Step
-from seq2seq_kit.training.compiling import compile_model
+from seq2seq_kit.training.compiling import compile_model, uncompiled
 from seq2seq_kit.training.corpus import Corpus, token_batches
 from seq2seq_kit.training.curves import Curves
 from seq2seq_kit.training.interrupt import Interrupt, Interrupted
@@ -327,7 +327,8 @@ class Trainer:
             callback.on_validation_start(self)
         if self.parts.shadow:
             self.parts.shadow.refresh()
-        metrics = self._validator.measure(self.evaluated, self.parts.learner.criterion, interrupt.check)
+        with uncompiled() if self.config.training.compile else nullcontext():
+            metrics = self._validator.measure(self.evaluated, self.parts.learner.criterion, interrupt.check)
         value = metrics[self._validator.metric]
         best = self._validator.better(value, state.best_value)
         self._rate.on_validation(best)

@@ -53,7 +53,7 @@ def test_new_lengths_are_not_compiled_anew_and_the_training_is_that_without(
         return graph.forward
 
     part = {"name": "transformer", "size": 8, "layers": 1, "heads": 1, "dropout": 0.0}
-    values = tiny_values(max_steps=8, teacher_forcing="constant", validation_examples=0)
+    values = tiny_values(max_steps=8, teacher_forcing="constant", validation_examples=2, validate_every=4)
     values["model"] = {"encoder": part, "decoder": part}
     data = tmp_path / "data.tsv"
     data.write_text("".join(f"{'one ' * i}\t{'two ' * i}\n" * 20 for i in range(2, 9)))
@@ -65,6 +65,7 @@ def test_new_lengths_are_not_compiled_anew_and_the_training_is_that_without(
     train(make_config(values, ["training.compile=true"], "test"), tmp_path / "run", callbacks=[Watch()])
     assert len({tokens for tokens, _ in Watch.steps}) > 3
     assert [graphs for _, graphs in Watch.steps] == [2] * 8  # encoder and decoder
+    assert Watch.graphs == 2  # none for validations
     ours, theirs = (read_tensors(tmp_path / run / "model.safetensors")[0] for run in ("run", "plain"))
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in theirs)
 
