@@ -142,10 +142,9 @@ def start_processes(device: str) -> Processes:
         warnings.simplefilter("ignore")  # about the number of threads, which it then chooses well
         accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=handlers)
     if not accelerator.distributed_type.startswith("MULTI_"):
-        theirs = accelerator.distributed_type
         raise UserError(
-            f"the launcher asks for {theirs}, which is not used here: leave its settings away, and set "
-            "training.sharding=fsdp to share weights and optimizer state out"
+            f"the launcher asks for {accelerator.distributed_type.value}, which is not used here: leave its settings "
+            "away, and set training.sharding=fsdp to share weights and optimizer state out"
         )
     if accelerator.device.type != device.partition(":")[0]:
         raise UserError(f"device {device!r} cannot be used here: the launcher gave this process {accelerator.device}")

@@ -7,15 +7,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from support.processes import train_together
 
+from seq2seq_kit.errors import UserError
 from seq2seq_kit.run_config import make_config
 from seq2seq_kit.sealed import read_tensors
 from seq2seq_kit.training.log import read_metrics
+from seq2seq_kit.training.processes import start_processes
 from seq2seq_kit.training.runs import train
 
 pytest.importorskip("accelerate", reason="several processes need accelerate: pip install 'seq2seq_kit[train]'")
@@ -105,6 +108,16 @@ def test_divergence_in_one_process_is_told_once_with_its_examples(values: Values
     (first, said), (second, other) = train_together(2, values(), tmp_path / "run", events={1: ("poison", 3)})
     assert (first, second) == (2, 0)
     assert "step 3: the loss of the examples" in said and "is nan" in said and other == ""
+
+
+def test_a_launcher_that_would_shard_by_itself_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with ``accelerate launch --use_fsdp``."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    from accelerate.utils import DistributedType
+
+    monkeypatch.setattr("accelerate.Accelerator", lambda **_: SimpleNamespace(distributed_type=DistributedType.FSDP))
+    with pytest.raises(UserError, match=r"launcher asks for FSDP.*training\.sharding=fsdp"):
+        start_processes("cpu")
 
 
 def test_what_is_wrong_is_said_by_the_first_process_alone(values: Values, tmp_path: Path) -> None:
