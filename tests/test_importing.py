@@ -177,6 +177,7 @@ def test_refusals_say_why(seed: Path, run: Path, tmp_path: Path, capsys: pytest.
         (("import", "other-kitt", seed, tmp_path / "new"), "did you mean 'other-kit'?"),
         (("import", "other-kit", seed, tmp_path / "new", "--set=forgot=x"), "did you mean 'forget'?"),
         (("import", "other-kit", seed, tmp_path / "new", "--set=forget"), "--set forget: write key=value"),
+        (("import", "other-kit", seed, tmp_path / "new", "--set=forget=["), "'[' is not a YAML value"),
         (("export", "other-kit", run, tmp_path / "new"), "OtherKit only imports"),
         (("export", "other-kit", tmp_path / "none", tmp_path / "new"), "there is no such run folder"),
     ]:

@@ -31,6 +31,8 @@ def import_(
 ) -> None:
     """Make a run folder of another toolkit's checkpoint.
 
+    Importers come with plugins; that of Hugging Face's models, hf, with seq2seq-kit-hf.
+
     Example: s2s import hf opus-mt-en-de runs/en-de
     """
     from seq2seq_kit.importing import CONFIG, import_run
@@ -57,6 +59,8 @@ def export(
 
 
 def _importer(name: str, settings: list[str] | None) -> Importer:
+    from yaml import YAMLError
+
     from seq2seq_kit.config import ComponentConfig, validate
     from seq2seq_kit.errors import ConfigError
     from seq2seq_kit.registry import build, registry
@@ -67,7 +71,10 @@ def _importer(name: str, settings: list[str] | None) -> Importer:
         key, equals, text = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set {setting}: write key=value")
-        values[key.strip()] = read_yaml(text)
+        try:
+            values[key.strip()] = read_yaml(text)
+        except YAMLError:
+            raise ConfigError(f"--set {setting}: {text!r} is not a YAML value") from None
     config_class = registry().find("importer", name).component.load_config() or ComponentConfig
     importer: Importer = build("importer", validate(config_class, values, "--set"))
     return importer

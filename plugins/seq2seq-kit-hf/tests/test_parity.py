@@ -14,7 +14,7 @@ import torch
 from conftest import s2s
 from torch import Tensor
 
-from seq2seq_kit import Batch, Example, Pipeline, load, search
+from seq2seq_kit import Batch, DataError, Example, Pipeline, load, search
 
 checkpoints = pytest.importorskip("checkpoints")
 TOLERANCE = {"atol": 1e-4, "rtol": 0}
@@ -112,6 +112,12 @@ def test_texts_are_equal(both: Both) -> None:
     if "M2M100" in type(both.tokenizer).__name__:  # to which codes are words where no file lists them
         wanted = [re.sub("__[a-z]+__", "", text).strip() for text in wanted]
     assert [output.text for output in both.ours(checkpoints.SENTENCES[:4])] == wanted
+
+
+def test_what_is_no_text_is_shown(both: Both) -> None:
+    for bad in ("half of a pair: \ud83d", None):
+        with pytest.raises(DataError, match=re.escape(f"valid Unicode, got {bad!r}")):
+            both.ours.task.encode([Example("fine"), Example(bad)])  # type: ignore[arg-type]
 
 
 def test_ids_are_equal(both: Both) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from seq2seq_kit import ComponentConfig, UserError
+from seq2seq_kit import ComponentConfig, DataError, UserError
 from seq2seq_kit import Tokenizer as Base
 
 from .engines import engine_of
@@ -61,9 +61,9 @@ class HFTokenizer(Base):
         self._adopt({path.name: path.read_bytes() for path in paths if not path.name.endswith(NOT_OURS)})
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, without what stands around it."""
+        """Ids of each text, without what stands around it; raises :class:`DataError` where one is not valid Unicode."""
         before = self.config.text_prefix
-        return self._engine.encode([before + text for text in texts] if before else texts)
+        return self._engine.encode([before + _unicode(text) for text in texts])
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ``ids``, special tokens dropped."""
@@ -155,6 +155,15 @@ class HFTokenizer(Base):
         if found is None:
             raise UserError(f"{self.config.source}: its tokenizer has no token {token!r}")
         return found
+
+
+def _unicode(text: str) -> str:
+    """The text, if it is one: neither something else nor with half of a surrogate pair in it."""
+    try:
+        text.encode("utf-8")
+    except (UnicodeEncodeError, AttributeError):
+        raise DataError(f"a tokenizer takes text of valid Unicode, got {text!r}") from None
+    return text
 
 
 def _as_json(content: bytes) -> Any:
