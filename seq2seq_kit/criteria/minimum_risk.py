@@ -41,7 +41,7 @@ class MinimumRiskConfig(ComponentConfig):
     """Let the reference be a candidate too."""
     sharpness: float = Field(default=0.005, gt=0)
     """α: candidates are weighed by their probability to this power, renormalised. Small values are closer to even
-    weights; the paper's is the default."""
+    weights, and make the gradient of the risk smaller in proportion; the paper's is the default."""
     utility: str = "bleu"
     """What is to be raised: ``bleu`` (with smoothing) or ``chrf`` of each sentence's text, or another metric by name,
     of 0 to 100. The cost is 1 - utility / 100."""
@@ -50,7 +50,8 @@ class MinimumRiskConfig(ComponentConfig):
     max_length_ratio: float = Field(default=1.5, gt=0)
     """Samples have at most this times the reference's tokens, and 5 more."""
     cross_entropy: float = Field(default=0.0, ge=0)
-    """λ, the weight of the loss against the labels, which is added; keeps the model from drifting."""
+    """λ, the weight of the loss against the labels, which is added; keeps the model from drifting. With the default
+    ``sharpness`` the gradient of the labels is thousands of times that of the risk."""
     base: component_field("criterion") = {"name": "cross_entropy"}  # type: ignore[valid-type]
     """The loss against the labels."""
 

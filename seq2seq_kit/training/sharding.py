@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ def shard(module: nn.Module, optimizer: torch.optim.Optimizer, device: torch.dev
     for group in optimizer.param_groups:
         group["fused"] = group["fused"] and not isinstance(optimizer, torch.optim.SGD)  # which torch has not for parts
         for i, parameter in enumerate(group["params"]):
-            part = group["params"][i] = parts[names[parameter]]
+            part = group["params"][i] = cast(DTensor, parts[names[parameter]])
             if state := optimizer.state.pop(parameter, None):
                 optimizer.state[part] = {key: _part(value, part) for key, value in state.items()}
     sharded.unshard()
