@@ -29,8 +29,8 @@ def seeded(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
 
 
 def write_checkpoint(folder: Path, golden: dict[str, Any]) -> None:
-    """Write a checkpoint: its weights, its settings, and a tokenizer for which ``t5 t9`` are the ids 5 and 9."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    """Write a checkpoint: weights, settings, and a tokenizer for which ``t5 t9`` are the ids 5 and 9, and EOS."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     config = golden["config"]
     folder.mkdir(parents=True)
@@ -40,6 +40,7 @@ def write_checkpoint(folder: Path, golden: dict[str, Any]) -> None:
     tokens = {"<unk>" if i == 3 else f"t{i}": i for i in range(config["vocab_size"])}
     backend = Tokenizer(models.WordLevel(tokens, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.post_processor = processors.TemplateProcessing(single="$A t2", special_tokens=[("t2", 2)])
     backend.save(str(folder / "tokenizer.json"))
     settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")

@@ -124,6 +124,24 @@ def test_a_name_of_the_hub_is_fetched_once_asked_for(tmp_path: Path, monkeypatch
     assert wanted == {"owner/name": ["*.json", "*.txt", "*.spm", "*.model", "*.safetensors"]}
 
 
+def test_a_tokenizer_of_another_kind_says_itself_what_it_puts_around_a_text(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path)
+    path = folder / "tokenizer.json"
+    from tokenizers import Tokenizer, processors
+
+    backend = Tokenizer.from_file(str(path))
+    for template, prefix in (("t0 $A t2", (0,)), ("$A t2", ()), ("$A", None)):
+        backend.post_processor = processors.TemplateProcessing(template, special_tokens=[("t0", 0), ("t2", 2)])
+        backend.save(str(path))
+        tokenizer = HFTokenizer(HFTokenizerConfig(source=str(folder), side="source"))
+        if prefix is None:
+            with pytest.raises(UserError, match="PreTrainedTokenizer does not end texts with EOS"):
+                tokenizer.train(())
+        else:
+            tokenizer.train(())
+            assert (tokenizer.prefix, tokenizer.suffix) == (prefix, (2,))
+
+
 def test_several_languages_need_to_be_named(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path)
     settings = json.dumps({"tokenizer_class": "MBart50Tokenizer"})

@@ -57,6 +57,11 @@ class FastEngine:
         token: str | None = self._backend.id_to_token(index)
         return token
 
+    def around(self) -> list[int]:
+        """What it puts around a text, that is what it makes of an empty one."""
+        ids: list[int] = self._backend.encode("").ids
+        return ids
+
     def id(self, token: str) -> int | None:
         index: int | None = self._backend.token_to_id(token)
         return index

@@ -26,6 +26,9 @@ CODES: dict[str, tuple[Place, str]] = {
 }
 """Where the code of a source's language stands, seen from the text and its EOS, and the token that it is."""
 
+KNOWN = {*TOKENIZERS.values(), *CODES}
+"""The tokenizers of which it is known what they put around a text."""
+
 M2M100_LANGUAGES = {
     "m2m100": """
         af am ar ast az ba be bg bn br bs ca ceb cs cy da de el en es et fa ff fi fr fy ga gd gl gu ha he hi hr ht hu

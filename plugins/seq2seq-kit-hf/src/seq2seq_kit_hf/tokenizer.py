@@ -13,10 +13,10 @@ from pydantic import BeforeValidator
 from seq2seq_kit import ComponentConfig, DataError, UserError
 from seq2seq_kit import Tokenizer as Base
 
-from .engines import engine_of
+from .engines import FastEngine, engine_of
 from .families import family_of
 from .files import CONFIG, GENERATION, SMALL, folder_of
-from .languages import CODES, TOKENIZERS, surroundings
+from .languages import CODES, KNOWN, TOKENIZERS, Surroundings, surroundings
 
 NOT_OURS = "index.json"
 """What the names of files of weights end with."""
@@ -121,16 +121,20 @@ class HFTokenizer(Base):
         self.unk_id = self._id("<unk>")
         self.language_code = self._code(kind, settings, ids)
         bos = ids.get("bos_token_id", self.eos_id)
-        self._around = surroundings(
-            kind,
-            side,
-            self.language_code,
-            legacy=bool(settings.get("legacy_behaviour")),
-            bos=bos,
-            eos=self.eos_id,
-            start=ids.get("decoder_start_token_id", bos),
-        )
-        self.prefix, self.bos_id = self._around.prefix, self._around.start
+        start = ids.get("decoder_start_token_id", bos)
+        legacy = bool(settings.get("legacy_behaviour"))
+        if kind in KNOWN:
+            around = surroundings(kind, side, self.language_code, legacy=legacy, bos=bos, eos=self.eos_id, start=start)
+        else:
+            around = Surroundings(self._before_eos(kind), (self.eos_id,), start)
+        self._around, self.prefix, self.bos_id = around, around.prefix, around.start
+
+    def _before_eos(self, kind: str) -> tuple[int, ...]:
+        """What another tokenizer puts before a text, as its ``tokenizer.json`` says; after it there has to be EOS."""
+        ids = self._engine.around() if isinstance(self._engine, FastEngine) else []
+        if ids[-1:] != [self.eos_id]:
+            raise UserError(f"{self.config.source}: its {kind} does not end texts with EOS: that is not supported")
+        return tuple(ids[:-1])
 
     def _code(self, kind: str, settings: dict[str, Any], ids: dict[str, Any]) -> int | None:
         """The id of the language's code, for models that have one."""

@@ -26,7 +26,7 @@ FAMILIES: dict[str, Family] = {
 }
 """NLLB's models call themselves ``m2m_100``."""
 
-REFUSED = ("quantization_config", "pruned_heads")
+REFUSED = ("quantization_config", "pruned_heads", "tie_encoder_decoder")
 """Fields of ``config.json`` that change a model in ways that the kit has not."""
 
 

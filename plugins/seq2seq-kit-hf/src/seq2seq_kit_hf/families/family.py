@@ -59,9 +59,8 @@ class Family(ABC):
         calls = {name: _called(name, self.tied(config), there) for name in self._wanted(config)}
         missing = [name for name, found in calls.items() if found is None and name != LOGITS_BIAS]
         if missing:
-            raise UserError(
-                f"{tensors.folder}: has no tensor {missing[0]!r} (and {len(missing) - 1} others are missing)"
-            )
+            more = f" (nor {len(missing) - 1} others)" if len(missing) > 1 else ""
+            raise UserError(f"{tensors.folder}: has no tensor {missing[0]!r}{more}")
         known = {name for group in self.tied(config) for name in group} | set(calls.values())
         unknown = sorted(name for name in there - known if f"model.{name}" not in known and not self.is_computed(name))
         if unknown:
