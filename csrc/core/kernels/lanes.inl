@@ -26,9 +26,15 @@ static inline Lanes load(const float* from) {
 
 /// The first `count` lanes from memory, the others `rest`.
 static inline Lanes load(const float* from, int64_t count, float rest) {
+#if KERNEL_BYTES == 64
+  Lanes lanes = all(rest);
+  lanes.parts[0] = _mm512_mask_loadu_ps(lanes.parts[0], (1u << count) - 1, from);
+  return lanes;
+#else
   float lanes[kLanes];
   for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = lane < count ? from[lane] : rest;
   return load(lanes);
+#endif
 }
 
 /// The first `left` lanes or all sixteen from memory, the others `rest`.
@@ -41,7 +47,11 @@ static inline void store_some(const Lanes& lanes, float* to, int64_t left) {
   if (left >= kLanes) {
     for (int64_t i = 0; i < kParts; ++i) __builtin_memcpy(to + i * kWidth, &lanes.parts[i], sizeof(Vector));
   } else {
+#if KERNEL_BYTES == 64
+    _mm512_mask_storeu_ps(to, (1u << left) - 1, lanes.parts[0]);
+#else
     __builtin_memcpy(to, &lanes, left * sizeof(float));
+#endif
   }
 }
 
