@@ -107,7 +107,9 @@ def _with_sorted_header(data: bytes) -> bytearray:
     end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
     header = json.dumps(json.loads(data[_LENGTH_BYTES:end]), sort_keys=True).encode()
     header += b" " * (-len(header) % _LENGTH_BYTES)  # tensors start at a multiple of 8 bytes
-    return bytearray(len(header).to_bytes(_LENGTH_BYTES, "little") + header + data[end:])
+    sorted_ = bytearray(len(header).to_bytes(_LENGTH_BYTES, "little") + header)
+    sorted_ += memoryview(data)[end:]  # one copy of the tensors, and no more
+    return sorted_
 
 
 def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
