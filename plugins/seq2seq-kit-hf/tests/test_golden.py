@@ -90,3 +90,26 @@ def test_weights_in_several_files_and_in_bfloat16_are_read(tmp_path: Path) -> No
     s2s("import", "hf", tmp_path / "two", tmp_path / "run")
     weight = load(tmp_path / "run").model.encoder.embedding.weight
     assert weight.dtype == torch.float32 and torch.equal(weight, tensors["shared.weight"].float())
+
+
+def test_the_tokenizer_serves_a_model_that_is_trained_from_the_beginning(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "marian", read("marian"))
+    data = tmp_path / "data.tsv"
+    data.write_text("t5 t9\tt7\nt11\tt8 t6\n", encoding="utf-8")
+    tokenizers = [
+        f"  {s}_tokenizer: {{name: hf, source: {tmp_path / 'marian'}, side: {s}}}" for s in ("source", "target")
+    ]
+    config = [
+        "task:",
+        "  name: translation",
+        *tokenizers,
+        "  shared_vocabulary: true",
+        f"data: {{train: [{data}], dev: [{data}]}}",
+    ]
+    stack = "{name: transformer, size: 8, heads: 2, layers: 1, feed_forward_size: 8}"
+    config += [f"model: {{encoder: {stack}, decoder: {stack}, share_embeddings: true}}", "training: {max_steps: 1}"]
+    (tmp_path / "config.yaml").write_text("\n".join(config), encoding="utf-8")
+    s2s("train", tmp_path / "config.yaml", "--out", tmp_path / "run")
+    run = load(tmp_path / "run")
+    assert run.model.encoder.embedding.weight.shape == (20, 8)
+    assert run.task.target_spec.bos_id == 2 and run.task.target_spec.pad_id == 1
