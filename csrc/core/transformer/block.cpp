@@ -155,11 +155,11 @@ void Block::look_up(const Layer& layer, int64_t index) {
     const int64_t sentence = step_->sentences[row / step_->beams];
     const auto places = source.positions(sentence);
     const auto count = static_cast<int64_t>(places.size());
-    const float* keys = source.keys(sentence, index);
+    const float* keys = source.keys_and_values(sentence, index);
     float* weights = room(scores_, count);
     for (int64_t head = 0; head < attention.heads; ++head, query += head_size, context += head_size) {
       const float* own = keys + head * head_size;
-      kernels::attend(query, head_size, {own, own + width, source.stride(), nullptr, count}, attention.scale, nullptr,
+      kernels::attend(query, head_size, {own, own + width, 2 * width, nullptr, count}, attention.scale, nullptr,
                       weights, context);
       if (!reported) continue;
       float* attended = step_->attention + row * source.width();

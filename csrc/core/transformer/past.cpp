@@ -4,19 +4,40 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace seq2seq_kit::transformer {
+namespace {
+
+/// Hypotheses read from all over a block: in large pages, addresses are translated faster. A wish: what the system
+/// refuses stays as it is.
+void wish_for_large_pages([[maybe_unused]] void* block, [[maybe_unused]] size_t bytes) {
+#if defined(__linux__)
+  constexpr uintptr_t kPage = uintptr_t{2} << 20;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(block) + kPage - 1) / kPage * kPage;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(block) + bytes) / kPage * kPage;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
+}  // namespace
 
 void Past::Free::operator()(float* memory) const { std::free(memory); }
 
 void Past::open_step() {
   if (used_ + rows_ > capacity_) {
-    const int64_t capacity = std::max({used_ + rows_, 2 * capacity_, 16 * rows_});
+    const int64_t capacity = std::max({used_ + rows_, 2 * capacity_, 32 * rows_});
     // A large block grows by mapping its pages elsewhere: nothing is copied, and there is no time with two of them.
-    void* larger = std::realloc(cells_.get(), static_cast<size_t>(capacity * stride_) * sizeof(float));
+    // Memory that is not written to is not taken.
+    const size_t bytes = static_cast<size_t>(capacity * stride_) * sizeof(float);
+    void* larger = std::realloc(cells_.get(), bytes);
     if (!larger) throw std::bad_alloc();
     static_cast<void>(cells_.release());
     cells_.reset(static_cast<float*>(larger));
     capacity_ = capacity;
+    wish_for_large_pages(larger, bytes);
   }
   std::vector<int32_t> longer;
   longer.reserve(rows_ * (length_ + 1));

@@ -26,19 +26,17 @@ class Source {
     return std::span(positions_).subspan(begins_[sentence], begins_[sentence + 1] - begins_[sentence]);
   }
 
-  /// Its first key in a layer; its values lie `A` further, and the next position `stride()`.
-  const float* keys(int64_t sentence, int64_t layer) const {
-    return cells_.data() + begins_[sentence] * stride_ + layers_[layer];
+  /// Its keys and values [positions, 2, A] in a layer.
+  const float* keys_and_values(int64_t sentence, int64_t layer) const {
+    return layers_[layer].data() + begins_[sentence] * stride_;
   }
-  int64_t stride() const { return stride_; }
 
  private:
   int64_t width_;
-  int64_t stride_ = 0;              // of a position: keys and values [2, A] of all layers
-  std::vector<int64_t> layers_;     // where in a position each begins
-  std::vector<int64_t> begins_;     // [B + 1]
-  std::vector<int32_t> positions_;  // [real positions]
-  std::vector<float> cells_;        // [real positions, stride]
+  int64_t stride_;                          // 2 A
+  std::vector<int64_t> begins_;             // [B + 1]
+  std::vector<int32_t> positions_;          // [real positions]
+  std::vector<std::vector<float>> layers_;  // of each [real positions, 2, A]
 };
 
 }  // namespace seq2seq_kit::transformer
