@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -67,6 +68,7 @@ def gather(module: nn.Module) -> None:
     """After an optimizer step: make a sharded module's weights whole again; all processes call this together."""
     if isinstance(module, FSDPModule):
         module.unshard()
+        increment_version(list(module.parameters()))  # what keeps something by a weight's version sees that it changed
 
 
 @contextmanager
