@@ -11,8 +11,8 @@ from seq2seq_kit.errors import SearchError
 
 _PRESETS: dict[str, SearchOptions] = {
     "kit": SearchOptions(),
-    # transformers' GenerationConfig: greedy, at most 20 tokens with the decoder's start token, which we do not count.
-    "hf": SearchOptions(semantics="hf", beam_size=1, max_length=19),
+    # transformers: greedy; a max_length that nobody set means 20 new tokens (4.55, _prepare_generated_length).
+    "hf": SearchOptions(semantics="hf", beam_size=1, max_length=20),
     # fairseq-generate: --beam 5 --lenpen 1 --max-len-a 0 --max-len-b 200 --min-len 1.
     "fairseq": SearchOptions(semantics="fairseq", min_length=1, max_length=200),
     # CTranslate2's Translator.translate_batch: beam_size=2, min_decoding_length=1, max_decoding_length=256.
