@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -21,11 +21,14 @@ from torch import Tensor, nn
 from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
+    from seq2seq_kit._engine import NativeStep
     from seq2seq_kit.decoding.hypothesis import Finish, Hypothesis
     from seq2seq_kit.decoding.pipeline import Pipeline
     from seq2seq_kit.model import Model
 
 ScoreKind = Literal["logits", "log_probs"]
+Precision = Literal["fp32", "bf16", "int8"]
+"""In what a native stepper keeps and multiplies its weights."""
 TensorDict = dict[str, Tensor]
 
 
@@ -213,9 +216,18 @@ class Decoder(nn.Module, ABC):
     def output(self, hidden: Tensor, memory: Memory | None) -> Tensor:
         """Scores [B, T, V'] (of ``score_kind``) from ``hidden`` [B, T, H]; apart, so that a criterion can chunk it."""
 
-    def native(self) -> Any | None:
-        """A native stepper for this decoder, or None; used only while ``step`` is not overridden."""
+    def native(self, precision: Precision = "fp32") -> NativeDecoder | None:
+        """The engine's own stepper for this decoder as it is now, or None: there is none for its options, its device or
+        this precision. Used in the place of ``init_state`` and ``step`` unless a subclass has a ``step`` of its own."""
         return None
+
+
+class NativeDecoder(Protocol):
+    """A decoder that the engine runs without Python. It holds for its weights as they are: when they change, ask
+    ``native`` again."""
+
+    def begin(self, memory: Memory | None, batch_size: int) -> NativeStep:
+        """The step of one batch, to be searched in the place of a Python one."""
 
 
 @dataclass

@@ -18,6 +18,29 @@ class Cancellation:
     def __init__(self) -> None: ...
     def cancel(self) -> None: ...
 
+class NativeStep: ...
+
+class TransformerOptions:
+    layers: int
+    heads: int
+    key_value_heads: int
+    source_heads: int
+    self_scale: float
+    source_scale: float
+    pre_norm: bool
+    norm_epsilon: float
+    activation: str
+    embedding_scale: float
+    output_scale: float
+    position_offset: int
+    alignment_layer: int
+    precision: str
+    def __init__(self) -> None: ...
+
+class TransformerWeights:
+    def __init__(self, options: TransformerOptions, tensors: dict[str, Tensor]) -> None: ...
+    def step(self, states: Tensor | None, mask: Tensor | None, attention_wanted: bool) -> NativeStep: ...
+
 class SentenceInput:
     source_length: int
     source: Sequence[int]
@@ -91,14 +114,14 @@ class SearchOptions:
 _Fields = tuple[list[int], float, float, list[float], Finish, list[list[tuple[int, float]]], list[int], Tensor | None]
 
 def search(
-    step: Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor],
+    step: Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor] | NativeStep,
     state: DecoderState,
     options: SearchOptions,
     sentences: Sequence[SentenceInput],
     call: Call,
 ) -> list[list[_Fields]]: ...
 def search_ensemble(
-    steps: Sequence[Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor]],
+    steps: Sequence[Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor] | NativeStep],
     states: Sequence[DecoderState],
     weights: Sequence[float],
     combination: str,

@@ -79,6 +79,8 @@ def _command(verb: str) -> Callable[..., None]:
         checkpoint: flags.Checkpoint = "best",
         device: flags.Device = "cpu",
         threads: flags.Threads = None,
+        stepper: flags.Stepper = "auto",
+        precision: flags.Precision = "fp32",
     ) -> None:
         flags.one_of("--on-error", on_error, ("stop", "skip"))
         if stream and (as_json or mbr or replace_unknown or (n_best or 1) > 1):
@@ -88,7 +90,7 @@ def _command(verb: str) -> Callable[..., None]:
         if dictionary and not replace_unknown:
             raise UserError("--dictionary says what unknown words are replaced by: give --replace-unknown too")
         copied = _dictionary(dictionary) if replace_unknown else None
-        pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads)
+        pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads, stepper, precision)
         if pipeline.verb != verb:
             raise UserError(f"{run} is a run of the task {pipeline.config.task.name!r}: use s2s {pipeline.verb}")
         options = flags.search_options(

@@ -46,6 +46,8 @@ def evaluate(
     checkpoint: flags.Checkpoint = "best",
     device: flags.Device = "cpu",
     threads: flags.Threads = None,
+    stepper: flags.Stepper = "auto",
+    precision: flags.Precision = "fp32",
 ) -> None:
     """Decode a test set and score it. Several targets of one source are several references. A language model is
     measured by the perplexity of the texts.
@@ -59,7 +61,7 @@ def evaluate(
     from seq2seq_kit.evaluation.evaluate import evaluate as score
 
     flags.one_of("--on-error", on_error, ("stop", "skip"))
-    pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads)
+    pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads, stepper, precision)
     named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
     options = flags.search_options(pipeline, preset, settings, **named)
     if pipeline.task.source_spec is None:

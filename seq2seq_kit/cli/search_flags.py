@@ -42,6 +42,8 @@ Combination = Annotated[str, typer.Option(help="Of an ensemble: 'linear' or 'log
 Checkpoint = Annotated[str, typer.Option(help="'best' or 'last'.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")]
 Threads = Annotated[int | None, typer.Option(help="Threads of this process.")]
+Stepper = Annotated[str, typer.Option(help="What steps the decoder: 'native' (C++), 'python', or 'auto'.")]
+Precision = Annotated[str, typer.Option(help="Of a native stepper: 'fp32', 'bf16' or 'int8'.")]
 BatchSize = Annotated[int, typer.Option(help="Sentences a batch.", min=1)]
 
 
@@ -59,12 +61,15 @@ def open_runs(
     checkpoint: str,
     device: str,
     threads: int | None,
+    stepper: str = "auto",
+    precision: str = "fp32",
 ) -> Pipeline:
     """The pipeline of a run, or of an ensemble of runs."""
     from seq2seq_kit.decoding.run_ensemble import load_ensemble
 
     one_of("--checkpoint", checkpoint, ("best", "last"))
     how: dict[str, Any] = {"combination": combination, "device": device, "threads": threads, "which": checkpoint}
+    how |= {"stepper": stepper, "precision": precision}
     return load_ensemble([run, *(partners or [])], weights=_numbers(weights), **how)
 
 

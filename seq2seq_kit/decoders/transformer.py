@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seq2seq_kit.config import component_field
+from seq2seq_kit.decoders.native_transformer import NativeTransformer, NativeWeights
 from seq2seq_kit.decoders.prefix import add_prefix, strip_prefix
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
@@ -20,6 +21,7 @@ from seq2seq_kit.interfaces import (
     DecoderState,
     Memory,
     MemorySpec,
+    Precision,
     StepOutput,
     TargetSpec,
     TensorDict,
@@ -109,10 +111,12 @@ class TransformerDecoder(Decoder):
         elif config.output_bias:
             self.output_bias = nn.Parameter(torch.zeros(target.vocab_size))
         self._packed = PackedWeights()
+        self._native = NativeWeights()
 
     def train(self, mode: bool = True) -> TransformerDecoder:
         if mode:
             self._packed.clear()
+            self._native.clear()
         return super().train(mode)
 
     def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:
@@ -161,6 +165,11 @@ class TransformerDecoder(Decoder):
             return self.output_layer(hidden)
         linear = training_linear if self.training else self._packed.linear
         return linear(hidden, self.embedding.weight, self.output_bias)
+
+    def native(self, precision: Precision = "fp32") -> NativeTransformer | None:
+        """With self-attention and ``multihead`` attention, for this class itself: a subclass may compute otherwise, and
+        has to offer it anew. In eval mode, on the CPU, in float32."""
+        return self._native.of(self, precision)
 
     def _numbered_layers(self) -> Iterator[tuple[int, DecoderLayer]]:
         return enumerate(cast("Iterable[DecoderLayer]", self.layers))

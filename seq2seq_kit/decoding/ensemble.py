@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
 from seq2seq_kit.interfaces import DecoderState, StepOutput
+
+if TYPE_CHECKING:
+    from seq2seq_kit._engine import NativeStep
 
 Combination = Literal["linear", "log_linear"]
 
@@ -17,7 +20,7 @@ Combination = Literal["linear", "log_linear"]
 class Member:
     """One model of an ensemble: a step, its state and its weight."""
 
-    step: Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor]
+    step: Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor] | NativeStep
     state: DecoderState = field(default_factory=DecoderState)
     weight: float = 1.0
     """Not negative."""

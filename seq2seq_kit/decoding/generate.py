@@ -13,9 +13,10 @@ from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import Cancellation, search, with_seed
+from seq2seq_kit.decoding.stepper import Stepper, begin
 from seq2seq_kit.decoding.text_inputs import sentence_inputs
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import EncodedExample, Example, Output, Processor, Task
+from seq2seq_kit.interfaces import EncodedExample, Example, Output, Precision, Processor, Task
 from seq2seq_kit.model import Model
 
 BATCHES_A_WINDOW = 16
@@ -41,6 +42,8 @@ class Decoding:
     device: torch.device | str = "cpu"
     combination: Combination = "linear"
     processors: Sequence[Processor] = ()
+    stepper: Stepper = "auto"
+    precision: Precision = "fp32"
 
     @torch.inference_mode()
     def batch(
@@ -55,8 +58,8 @@ class Decoding:
         for system, own in zip(self.systems, encoded, strict=True):
             batch = system.task.collate(own).to(self.device)
             memory = system.model.encode(batch)
-            decoder = system.model.decoder
-            members.append(Member(decoder.step, decoder.init_state(memory, len(batch)), system.weight))
+            step, state = begin(system.model.decoder, memory, len(batch), self.stepper, self.precision)
+            members.append(Member(step, state, system.weight))
             memories.append(memory)
         alone = members[0]
         found = search(
@@ -91,6 +94,8 @@ def generate(
     partners: Sequence[System] = (),
     combination: Combination = "linear",
     processors: Sequence[Processor] = (),
+    stepper: Stepper = "auto",
+    precision: Precision = "fp32",
     replace_unknown: Mapping[str, str] | None = None,
 ) -> Iterator[Output]:
     """Decode a stream of examples and yield one output each, in input order.
@@ -107,11 +112,13 @@ def generate(
         partners: further systems of an ensemble.
         combination: how an ensemble's scores become one; see :class:`~seq2seq_kit.decoding.ensemble.Ensemble`.
         processors: applied in order after the built-in options.
+        stepper: the decoders' Python steps, or native ones; see :data:`seq2seq_kit.decoding.stepper.Stepper`.
+        precision: of native steppers.
         replace_unknown: write source words in the place of unknown ones, translated by this dictionary where it has
             them; see :func:`seq2seq_kit.decoding.copying.replace_unknown`.
     """
     systems = [System(model, task, weight), *partners]
-    decoding = Decoding(systems, ready(options, task), device, combination, processors)
+    decoding = Decoding(systems, ready(options, task), device, combination, processors, stepper, precision)
     decode = task.decode
     if replace_unknown is not None:
         decode = partial(task.decode_copying, dictionary=replace_unknown)

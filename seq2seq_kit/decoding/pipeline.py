@@ -18,16 +18,23 @@ from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.score import TargetScore, score_batch, score_ensemble
 from seq2seq_kit.decoding.score import rank as best_first
 from seq2seq_kit.decoding.search import Cancellation
+from seq2seq_kit.decoding.stepper import Stepper, check
 from seq2seq_kit.decoding.stream import stream
 from seq2seq_kit.decoding.text_inputs import sentence_inputs
 from seq2seq_kit.device import check_device
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import Example, Output, Processor
+from seq2seq_kit.interfaces import Example, Output, Precision, Processor
 from seq2seq_kit.registry import build, registry
 
 
 def load(
-    run: str | Path, *, device: str = "cpu", threads: int | None = None, which: Literal["best", "last"] = "best"
+    run: str | Path,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    which: Literal["best", "last"] = "best",
+    stepper: Stepper = "auto",
+    precision: Precision = "fp32",
 ) -> Pipeline:
     """Load a run folder.
 
@@ -36,15 +43,20 @@ def load(
         device: where to decode, e.g. ``"cpu"`` or ``"cuda:0"``.
         threads: torch's threads for this process; None leaves them as they are.
         which: the best checkpoint by the validation metric, or the last one.
+        stepper: what drives the decoder: ``"native"``, the engine's own stepper; ``"python"``, the decoder's step;
+            ``"auto"``, the native one where the decoder offers it.
+        precision: of a native stepper: ``"fp32"``, ``"bf16"`` or ``"int8"``.
 
     Raises:
         CheckpointError: the folder is missing, damaged, or needs a plugin that is not installed.
+        UserError: there is no such stepper or precision; when decoding: the decoder offers none.
     """
     if threads is not None:
         if threads < 1:
             raise UserError(f"threads must be at least 1, got {threads}")
         torch.set_num_threads(threads)
-    return Pipeline(Path(run), check_device(device), which)
+    check(stepper, precision)
+    return Pipeline(Path(run), check_device(device), which, stepper, precision)
 
 
 class Pipeline:
@@ -53,7 +65,14 @@ class Pipeline:
     :func:`~seq2seq_kit.decoding.run_ensemble.load_ensemble` gives it partners.
     """
 
-    def __init__(self, run: Path, device: torch.device, which: Literal["best", "last"] = "best") -> None:
+    def __init__(
+        self,
+        run: Path,
+        device: torch.device,
+        which: Literal["best", "last"] = "best",
+        stepper: Stepper = "auto",
+        precision: Precision = "fp32",
+    ) -> None:
         loaded = load_run(run, which, device)
         self.run = run
         self.device = device
@@ -67,6 +86,8 @@ class Pipeline:
         self.weight = 1.0
         self.partners: list[System] = []
         self.combination: Combination = "linear"
+        self.stepper = stepper
+        self.precision = precision
 
     def __getattr__(self, name: str) -> Callable[..., list[Output]]:
         verb = self.__dict__.get("verb")
@@ -143,6 +164,8 @@ class Pipeline:
             "partners": self.partners,
             "combination": self.combination,
             "processors": self.processors,
+            "stepper": self.stepper,
+            "precision": self.precision,
         }
 
     def stream(
@@ -163,7 +186,15 @@ class Pipeline:
     def stream_example(self, example: Example, options: SearchOptions, place: int = 0) -> Iterator[str]:
         """As :meth:`stream`; ``place``: the example's number in its stream of examples, for samples."""
         systems = [System(self.model, self.task, self.weight), *self.partners]
-        decoding = Decoding(systems, ready(options, self.task), self.device, self.combination, self.processors)
+        decoding = Decoding(
+            systems=systems,
+            options=ready(options, self.task),
+            device=self.device,
+            combination=self.combination,
+            processors=self.processors,
+            stepper=self.stepper,
+            precision=self.precision,
+        )
         encoded = [system.task.encode([example]) for system in systems]
         sentences = sentence_inputs(self.task, [example], encoded[0], place)
 

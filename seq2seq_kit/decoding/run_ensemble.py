@@ -11,8 +11,9 @@ from seq2seq_kit.decoding.ensemble import Combination
 from seq2seq_kit.decoding.generate import System
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.pipeline import Pipeline, load
+from seq2seq_kit.decoding.stepper import Stepper
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import Example, Task
+from seq2seq_kit.interfaces import Example, Precision, Task
 
 
 def load_ensemble(
@@ -23,6 +24,8 @@ def load_ensemble(
     device: str = "cpu",
     threads: int | None = None,
     which: Literal["best", "last"] = "best",
+    stepper: Stepper = "auto",
+    precision: Precision = "fp32",
 ) -> Pipeline:
     """Load runs of any families with one target vocabulary; each reads the source with its own tokenizer and encoder.
 
@@ -32,7 +35,8 @@ def load_ensemble(
         runs: run folders, at least one.
         weights: one for each run, not negative; default: 1 each.
         combination: ``"linear"`` or ``"log_linear"``; see :class:`~seq2seq_kit.decoding.ensemble.Ensemble`.
-        device: as for :func:`~seq2seq_kit.decoding.pipeline.load`, like ``threads`` and ``which``.
+        device: as for :func:`~seq2seq_kit.decoding.pipeline.load`, like ``threads``, ``which``, ``stepper`` and
+            ``precision``.
 
     Raises:
         CheckpointError: as for :func:`~seq2seq_kit.decoding.pipeline.load`.
@@ -45,7 +49,7 @@ def load_ensemble(
         raise UserError(f"weights = {weights}: must be {len(runs)} numbers of at least 0, not all 0: one for each run")
     if combination not in get_args(Combination):
         raise UserError(f"combination must be {' or '.join(get_args(Combination))}, got {combination!r}")
-    pipeline = load(runs[0], device=device, threads=threads, which=which)
+    pipeline = load(runs[0], device=device, threads=threads, which=which, stepper=stepper, precision=precision)
     for run, weight in list(zip(runs, weights, strict=True))[1:]:
         loaded = load_run(Path(run), which, pipeline.device)
         if pipeline.task.source_spec is None and loaded.task.source_spec is not None:

@@ -22,12 +22,15 @@ Step = Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor]
 
 StopCriterion = Callable[[Tensor, Tensor], Tensor]
 
+NativeStep = _engine.NativeStep
+"""The step of a batch that needs no Python: what ``Decoder.native`` begins."""
+
 Cancellation = _engine.Cancellation
 """``cancel()``, called from any thread, ends the searches that it was given to before their next step."""
 
 
 def search(
-    step: Step | Ensemble,
+    step: Step | NativeStep | Ensemble,
     state: DecoderState | None = None,
     options: SearchOptions | None = None,
     *,
@@ -51,7 +54,8 @@ def search(
     ``state`` and what ``step`` returns share one device; a step without state is given CPU tensors.
 
     Args:
-        step: a decoder's ``step``, any callable like it, or an :class:`Ensemble` of them (which holds their states).
+        step: a decoder's ``step``, any callable like it, a :class:`NativeStep`, or an :class:`Ensemble` of them (which
+            holds their states).
         state: the state before the first step (K = 1), from ``Decoder.init_state``; None for a step without state.
         options: see :class:`SearchOptions`.
         sentences: [B] what the search is told about each sentence: forced prefix, constraints, source tokens, …
@@ -90,7 +94,7 @@ def search(
     return [[Hypothesis(*values) for values in sentence] for sentence in found]
 
 
-def _members(step: Step | Ensemble, state: DecoderState | None) -> list[Member]:
+def _members(step: Step | NativeStep | Ensemble, state: DecoderState | None) -> list[Member]:
     """The members of an ensemble; a step is one alone."""
     if isinstance(step, Ensemble):
         if state is not None:
@@ -101,12 +105,14 @@ def _members(step: Step | Ensemble, state: DecoderState | None) -> list[Member]:
     else:
         members = [Member(step, DecoderState() if state is None else state)]
     for member in members:
-        if not callable(member.step):
+        if not isinstance(member.step, NativeStep) and not callable(member.step):
             raise SearchError(
                 f"step = {member.step!r} cannot be called; it takes (tokens, position, state) and returns a StepOutput"
             )
         if not isinstance(member.state, DecoderState):
             raise SearchError(f"state is a {type(member.state).__name__}, expected a DecoderState")
+        if isinstance(member.step, NativeStep) and any(vars(member.state).values()):
+            raise SearchError("a NativeStep has a state of its own: give no state")
     return members
 
 

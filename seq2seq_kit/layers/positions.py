@@ -127,8 +127,12 @@ def sinusoids(place: Tensor, size: int, paper: bool = False) -> Tensor:
     Sines and cosines stand side by side, not in turn: the same function, dimensions renamed. ``paper``: with the
     wavelengths of the paper's formula, not those of its implementation; see ``sinusoids`` of the configuration.
     """
+    angles = place.unsqueeze(-1) * sinusoid_frequencies(size, paper, place.device)  # [..., H / 2]
+    return torch.cat([angles.sin(), angles.cos()], -1)[..., :size]
+
+
+def sinusoid_frequencies(size: int, paper: bool, device: torch.device | None = None) -> Tensor:
+    """Those of :func:`sinusoids` of width ``size`` = H: [(H + 1) / 2]."""
     half = (size + 1) // 2
     step = math.log(10000) / (size / 2 if paper else max(half - 1, 1))
-    frequencies = torch.exp(-step * torch.arange(half, device=place.device, dtype=torch.float32))
-    angles = place.unsqueeze(-1) * frequencies  # [..., H / 2]
-    return torch.cat([angles.sin(), angles.cos()], -1)[..., :size]
+    return torch.exp(-step * torch.arange(half, device=device, dtype=torch.float32))

@@ -19,9 +19,13 @@ Rotation = tuple[Tensor, Tensor]
 
 def rotation(positions: Tensor, size: int, base: float = 10000.0) -> Rotation:
     """The angles at ``positions`` [...] for vectors of width ``size`` = D (Su et al. 2021, equation 15)."""
-    frequencies = base ** -(torch.arange(0, size, 2, device=positions.device, dtype=torch.float32) / size)
-    angles = positions.unsqueeze(-1) * frequencies  # [..., D / 2]
+    angles = positions.unsqueeze(-1) * rotation_frequencies(size, base, positions.device)  # [..., D / 2]
     return angles.cos(), angles.sin()
+
+
+def rotation_frequencies(size: int, base: float = 10000.0, device: torch.device | None = None) -> Tensor:
+    """Those of :func:`rotation`: [D / 2]."""
+    return base ** -(torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
 
 
 def rotate(x: Tensor, angles: Rotation) -> Tensor:
@@ -44,8 +48,12 @@ def alibi_bias(distance: Tensor, heads: int) -> Tensor:
 
     The paper has keys before the query only; an encoder sees the same on both sides.
     """
-    slopes = 2 ** (-8 * torch.arange(1, heads + 1, device=distance.device, dtype=torch.float32) / heads)
-    return -slopes[:, None, None] * distance.abs()
+    return -alibi_slopes(heads, distance.device)[:, None, None] * distance.abs()
+
+
+def alibi_slopes(heads: int, device: torch.device | None = None) -> Tensor:
+    """Those of :func:`alibi_bias`: [heads]."""
+    return torch.pow(2, -8 * torch.arange(1, heads + 1, device=device, dtype=torch.float32) / heads)
 
 
 class BucketBias(nn.Module):
@@ -64,6 +72,12 @@ class BucketBias(nn.Module):
     def forward(self, distance: Tensor) -> Tensor:
         """``distance`` [Q, S] -> [heads, Q, S]"""
         return self.bias(self.bucket(distance)).permute(2, 0, 1)  # type: ignore[no-any-return]
+
+    def by_distance(self) -> Tensor:
+        """The biases of keys 0, 1, 2, … before the query, the last for all that are further: [distances, heads]."""
+        beyond = max(self.max_distance, self.buckets // 2 + 1)
+        distance = -torch.arange(beyond + 1, device=self.bias.weight.device)
+        return self.bias(self.bucket(distance))  # type: ignore[no-any-return]
 
     def bucket(self, distance: Tensor) -> Tensor:
         """The bucket of each distance, same shape."""
@@ -95,6 +109,11 @@ class DistanceEmbeddings(nn.Module):
     def contexts(self, weights: Tensor, distance: Tensor) -> Tensor:
         """What is added to the contexts of ``weights`` [N, heads, Q, S]: [N, heads, Q, D]."""
         return torch.einsum("nhqs,qsd->nhqd", weights, self.values(self._index(distance)))
+
+    def by_distance(self) -> tuple[Tensor, Tensor]:
+        """The vectors for keys and for values 0, 1, 2, … before the query, the last for all that are further:
+        [distances, D] each."""
+        return tuple(e.weight[: self.max_distance + 1].flip(0) for e in (self.keys, self.values))  # type: ignore[return-value]
 
     def _index(self, distance: Tensor) -> Tensor:
         return distance.clamp(-self.max_distance, self.max_distance) + self.max_distance

@@ -1,0 +1,55 @@
+"""What drives a decoder in a search: its Python step, or the engine's own stepper."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from seq2seq_kit.decoding.search import NativeStep, Step
+from seq2seq_kit.errors import UserError
+from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, NativeDecoder, Precision
+
+Stepper = Literal["auto", "python", "native"]
+"""``auto``: the native one, where the decoder offers it."""
+
+
+def begin(
+    decoder: Decoder, memory: Memory | None, batch_size: int, stepper: Stepper = "auto", precision: Precision = "fp32"
+) -> tuple[Step | NativeStep, DecoderState]:
+    """The step of one batch as a search takes it, and the state before the first step (of a native step: none).
+
+    Raises:
+        UserError: a native stepper is asked for, and the decoder offers none.
+    """
+    check(stepper, precision)
+    native = None if stepper == "python" else native_decoder(decoder, precision)
+    if native is not None:
+        return native.begin(memory, batch_size), DecoderState()
+    if stepper == "native" or precision != "fp32":
+        asked = "stepper 'native'" if stepper == "native" else f"precision '{precision}'"
+        raise UserError(
+            f"{asked}: the decoder {type(decoder).__name__} as it is configured, on this device, offers no native "
+            f"stepper in {precision}: decode with stepper 'auto' and precision 'fp32'"
+        )
+    return decoder.step, decoder.init_state(memory, batch_size)
+
+
+def check(stepper: Stepper, precision: Precision) -> None:
+    """Raise a UserError for names that there are not, or that do not go together."""
+    if stepper not in get_args(Stepper):
+        raise UserError(f"stepper must be {', '.join(get_args(Stepper)[:-1])} or native, got {stepper!r}")
+    if precision not in get_args(Precision):
+        raise UserError(f"precision must be {', '.join(get_args(Precision)[:-1])} or int8, got {precision!r}")
+    if stepper == "python" and precision != "fp32":
+        raise UserError(f"precision {precision!r} is for native steppers: leave out stepper 'python'")
+
+
+def native_decoder(decoder: Decoder, precision: Precision = "fp32") -> NativeDecoder | None:
+    """What the decoder's ``native`` offers; nothing where a ``step`` has overridden the one that it stands for."""
+    if "step" in vars(decoder):
+        return None
+    for cls in type(decoder).__mro__:
+        if "native" in vars(cls):
+            return decoder.native(precision)
+        if "step" in vars(cls):
+            return None
+    return None
