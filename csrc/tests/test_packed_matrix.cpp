@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
 #include <vector>
 
 #include "check.h"
@@ -186,6 +187,34 @@ void test_numbers_that_are_not_finite() {
   }
 }
 
+template <typename Call>
+bool refuses(const Call& call) {
+  try {
+    call();
+  } catch (const std::invalid_argument&) {
+    return true;
+  }
+  return false;
+}
+
+void test_sizes_that_cannot_be() {
+  const std::vector<float> weights(kMostInt8Inputs + 1, 1);
+  const auto pack = [&](int64_t outputs, int64_t inputs, Precision precision) {
+    return [=, &weights] { PackedMatrix(weights.data(), nullptr, outputs, inputs, precision); };
+  };
+  CHECK(refuses(pack(0, 3, Precision::fp32)));
+  CHECK(refuses(pack(1, -1, Precision::fp32)));
+  CHECK(refuses(pack(1, kMostInt8Inputs + 1, Precision::int8)));
+  // The greatest sums that there can be: 255 * 127 an input.
+  const PackedMatrix most(weights.data(), nullptr, 1, kMostInt8Inputs, Precision::int8);
+  for (const float sign : {1.0f, -1.0f}) {
+    const std::vector<float> x(kMostInt8Inputs, sign);
+    float out = 0;
+    multiply(most, x.data(), 1, kMostInt8Inputs, &out, 1);
+    CHECK(std::abs(out - sign * kMostInt8Inputs) < 1);
+  }
+}
+
 void test_denormal_numbers() {
   const float tiny = 1e-40f, weight = 0.5f;
   for (const auto precision : kPrecisions) {
@@ -274,6 +303,7 @@ int main() {
     test_activations_strides_and_what_is_added();
     test_activations_far_from_zero();
     test_numbers_that_are_not_finite();
+    test_sizes_that_cannot_be();
     test_denormal_numbers();
     test_top();
     test_top_does_not_depend_on_the_batch();

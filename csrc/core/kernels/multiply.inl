@@ -2,6 +2,13 @@
 
 #include "core/kernels/dot.inl"
 
+/// The same word in every lane. It may be a float32 of the caller's.
+static inline Words everywhere(const uint32_t* from) {
+  uint32_t word;
+  __builtin_memcpy(&word, from, sizeof word);
+  return Words{} + word;
+}
+
 /// The kernel proper: sums of `kRows` rows and `kVectors` registers of outputs, all of them in registers, over `depth`
 /// words. Each sum is one chain of additions in the order of the inputs, however many rows there are.
 template <typename Dot, int64_t kRows, int64_t kVectors>
@@ -22,7 +29,7 @@ static void add_products(const uint32_t* w, const uint32_t* x, int64_t x_stride,
     }
 #pragma GCC unroll 8
     for (int64_t row = 0; row < kRows; ++row) {
-      const Words input = Words{} + x[row * x_stride + word];
+      const Words input = everywhere(x + row * x_stride + word);
 #pragma GCC unroll 8
       for (int64_t v = 0; v < kVectors; ++v) block[row][v] = Dot::add(block[row][v], input, weights[v]);
     }
@@ -96,8 +103,8 @@ static inline Vector activated(Vector x, Activation activation) {
 
 /// What becomes of the sums of a panel.
 struct Finish {
-  const float* bias;      // [kPanel]
-  const float* scales;    // int8: [kPanel]
+  const float* bias;       // [kPanel]
+  const float* scales;     // int8: [kPanel]
   const int32_t* weights;  // int8: [kPanel], sums of steps
   Activation activation;
   const float* added;  // or null; at the panel's first output, as `out`

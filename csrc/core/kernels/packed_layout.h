@@ -33,7 +33,6 @@ struct PackedMatrix::Packed {
   AlignedArray<int32_t> sums;         // int8: [panels, kPanel], the sum of each output's weights, in steps
 
   int64_t words_count() const { return panels() * depth * kPanel; }
-
   int64_t panels() const { return (outputs + kPanel - 1) / kPanel; }
 };
 

@@ -10,7 +10,7 @@ namespace seq2seq_kit::kernels {
 /// In what the weights are kept and multiplied; sums are float32 in the first two.
 ///
 /// - `fp32`.
-/// - `bf16`: weights and inputs are rounded to bfloat16.
+/// - `bf16`: weights and inputs are rounded to bfloat16; numbers below 1.2e-38 may count as 0.
 /// - `int8`: weights are symmetric with one scale an output; inputs are quantised to 8 bits with one scale and one zero
 ///   point a row, from its least and greatest value; sums are exact.
 enum class Precision { fp32, bf16, int8 };
@@ -25,9 +25,8 @@ inline constexpr int64_t kMostInt8Inputs = 66000;
 /// threads share it. Whatever instruction set packed it, every other may read it.
 class PackedMatrix {
  public:
-  /// `bias` may be null. `outputs` is at least 1, `inputs` at least 0 and for int8 at most
-  /// `kMostInt8Inputs`, otherwise std::invalid_argument is thrown; weights that are not
-  /// finite make their output NaN in int8.
+  /// `bias` may be null. Throws std::invalid_argument unless `outputs` is at least 1 and `inputs` at least 0, for int8
+  /// at most `kMostInt8Inputs`. In int8, weights that are not finite make their output NaN.
   PackedMatrix(const float* weights, const float* bias, int64_t outputs, int64_t inputs, Precision precision);
   PackedMatrix(PackedMatrix&&) noexcept;
   PackedMatrix& operator=(PackedMatrix&&) noexcept;
