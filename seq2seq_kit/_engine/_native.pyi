@@ -136,3 +136,22 @@ def search_table(
     sentences: Sequence[SentenceInput],
     call: Call,
 ) -> list[list[_Fields]]: ...
+
+# The kernels of training on a CPU: csrc/torch/training.
+
+def cross_entropy(
+    scores: Tensor, labels: Tensor, real: Tensor, on_label: float, others: float
+) -> tuple[Tensor, Tensor]: ...
+def attend(
+    query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, causal: bool, scale: float
+) -> tuple[Tensor, Tensor]: ...
+def attend_backward(
+    slope: Tensor,
+    query: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    bias: Tensor | None,
+    norms: Tensor,
+    causal: bool,
+    scale: float,
+) -> list[Tensor]: ...

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seq2seq_kit.attention.training_attention import training_attention, training_attention_serves
 from seq2seq_kit.interfaces import Memory
 from seq2seq_kit.layers.dropout import Dropout
 
@@ -82,6 +83,11 @@ def attend(
 
     Returns: contexts [N, heads, Q, D].
     """
+    drops = dropout.training and dropout.probability > 0
+    if not drops and training_attention_serves(query, keys, values, bias):
+        return training_attention(
+            query, keys, values, bias, causal, query.shape[-1] ** -0.5 if scale is None else scale
+        )
     bias = None if bias is None else bias.to(query.dtype)
     if _fused_is_quicker(query, dropout):
         probability = dropout.probability if dropout.training else 0.0

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.interfaces import Criterion, CriterionOutput, ScoreKind, TargetSpec
+from seq2seq_kit.layers.kernels import kernels_serve
 
 
 class CrossEntropyConfig(ComponentConfig):
@@ -48,6 +49,8 @@ class CrossEntropy(Criterion):
         """softmax(scores) minus the smoothed labels; and the same sums as ``forward``, in few passes over memory."""
         if kind != "logits" or type(self).forward is not CrossEntropy.forward:
             return None
+        if kernels_serve(scores):
+            return self._gradient_by_kernel(scores, target, mask)
         rows, labels, real = scores.flatten(0, 1), target.flatten().unsqueeze(1), mask.flatten()  # [N, V], [N, 1], [N]
         probs = torch.softmax(rows, -1, dtype=torch.float32)
         best = rows.amax(-1)  # [N]
@@ -66,6 +69,17 @@ class CrossEntropy(Criterion):
         sums = torch.stack([loss, nll, (chosen >= best).float()]).masked_fill(~real, 0).sum(1)  # [3, N] -> [3]
         output = CriterionOutput(sums[0], sums[1], sums[2], int(real.sum()))
         return output, probs.to(scores.dtype).view_as(scores)
+
+    def _gradient_by_kernel(self, scores: Tensor, target: Tensor, mask: Tensor) -> tuple[CriterionOutput, Tensor]:
+        """The same on a CPU, in one pass over a row."""
+        from seq2seq_kit._engine import cross_entropy
+
+        others = self._others(scores) if self.label_smoothing else 0.0
+        sums, gradient = cross_entropy(
+            scores.flatten(0, 1), target.flatten(), mask.flatten(), 1 - self.label_smoothing, others
+        )
+        loss, nll, correct = sums.float()
+        return CriterionOutput(loss, nll, correct, int(mask.sum())), gradient.view_as(scores)
 
     def _others(self, scores: Tensor) -> float:
         """e, the probability of each token but the label."""

@@ -114,3 +114,39 @@ def test_fairseqs_own_case(smoothing: float) -> None:
     for sentence, value in zip(targets, expected, strict=True):
         assert float(score([sentence]).loss) == pytest.approx(value, abs=1e-5)
     assert float(score(targets).loss) == pytest.approx(sum(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("size", [2, 15, 16, 33, 1500])
+def test_the_kernels_gradient_is_that_of_the_loss(dtype: torch.dtype, smoothing: float, size: int) -> None:
+    torch.manual_seed(size)
+    scores = (5 * torch.randn(2, 7, size)).to(dtype).requires_grad_()
+    target, mask = torch.randint(0, size, (2, 7)), torch.rand(2, 7) < 0.7
+    target[~mask] = -100  # labels of padding are not looked at
+    measure = CrossEntropy(CrossEntropyConfig(label_smoothing=smoothing), TARGET)
+    found = measure.gradient(scores.detach(), "logits", target, mask)
+    assert found is not None
+    exact = measure(scores.double(), "logits", target, mask)
+    (wanted,) = torch.autograd.grad(exact.loss, scores)
+    assert found[1].dtype == dtype
+    torch.testing.assert_close(found[0].loss, exact.loss.detach(), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(found[0].nll, exact.nll, rtol=1e-5, atol=1e-4)
+    assert (found[0].correct, found[0].tokens) == (exact.correct, exact.tokens)
+    torch.testing.assert_close(found[1], wanted, **({} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-6}))
+    assert not found[1][~mask].any()
+
+
+def test_the_kernel_with_impossible_tokens_ties_and_nothing() -> None:
+    scores = torch.tensor([[[0.0, 0.0, -torch.inf], [torch.nan, 0.0, 0.0], [1e4, -1e4, 0.0]]])
+    target, mask = torch.tensor([[0, 1, 1]]), torch.tensor([[True, False, True]])
+    found = criterion().gradient(scores, "logits", target, mask)
+    assert found is not None and found[0].correct == 1  # a tie is no mistake
+    torch.testing.assert_close(found[0].loss, torch.tensor(2e4 + 0.6931472))
+    torch.testing.assert_close(found[1], torch.tensor([[[-0.5, 0.5, 0], [0, 0, 0], [1, -1, 0]]]))
+    wrong = criterion().gradient(scores, "logits", target, torch.ones_like(mask))
+    assert wrong is not None and wrong[0].loss.isnan() and wrong[1][0, 1].isnan().all()
+    with pytest.raises(IndexError, match="label 3 is out of the range of 3"):
+        criterion().gradient(scores, "logits", target + 2, mask)
+    nothing = criterion(0.1).gradient(scores[:, :0], "logits", target[:, :0], mask[:, :0])
+    assert nothing is not None and nothing[0].loss == 0 and nothing[1].shape == (1, 0, 3)
