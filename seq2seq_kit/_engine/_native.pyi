@@ -1,6 +1,6 @@
 from collections.abc import Callable, Sequence
 
-from torch import Tensor
+from torch import Tensor, dtype
 
 from seq2seq_kit.decoding.hypothesis import Finish
 from seq2seq_kit.decoding.search import Call
@@ -155,3 +155,13 @@ def attend_backward(
     causal: bool,
     scale: float,
 ) -> list[Tensor]: ...
+
+class ResidualOptions:
+    def __init__(
+        self, weight: Tensor | None, bias: Tensor | None, epsilon: float, probability: float, seed: int
+    ) -> None: ...
+
+def residual(x: Tensor, y: Tensor, options: ResidualOptions) -> tuple[Tensor, Tensor, Tensor]: ...
+def residual_backward(
+    slope: Tensor, sums: Tensor, moments: Tensor, y_type: dtype, options: ResidualOptions
+) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from seq2seq_kit.layers.dropout import Dropout
+from seq2seq_kit.layers.training_residual import training_residual, training_residual_serves
 from seq2seq_kit.layers.transformer_config import NormKind, TransformerConfig
 
 
@@ -35,6 +36,9 @@ class Residual(nn.Module):
 
     def leave(self, x: Tensor, y: Tensor) -> Tensor:
         """What the sublayer's result ``y`` makes of ``x``: [..., H] each."""
+        norm = None if self.pre else self.norm
+        if self.training and training_residual_serves(x, y, norm):
+            return training_residual(x, y, self.dropout.probability, norm)
         x = x + self.dropout(y)
         return x if self.pre else self.norm(x)  # type: ignore[no-any-return]
 

@@ -57,6 +57,12 @@ static inline __attribute__((always_inline)) void for_lanes(const Number* row, i
   if (i < size) each(i, size - i, load(row + i, size - i, rest));
 }
 
+/// All sixteen from memory, or the first `count` and zeros.
+template <typename Number>
+static inline __attribute__((always_inline)) Lanes load_some(const Number* from, int64_t count) {
+  return count == kLanes ? load(from) : load(from, count, 0);
+}
+
 /// All sixteen into memory, or the first `count`.
 template <typename Number>
 static inline __attribute__((always_inline)) void put(Number* to, const Lanes& lanes, int64_t count) {
