@@ -18,8 +18,8 @@ def training_residual_serves(x: Tensor, y: Tensor, norm: nn.Module | None) -> bo
     """Whether :func:`training_residual` can be used: for a sublayer's result in bfloat16 too, as autocast makes it."""
     return (
         torch.is_grad_enabled()
-        and x.shape == y.shape
         and (kernels_serve(x, y) or (x.dtype == torch.float32 and kernels_serve(x) and kernels_serve(y)))
+        and x.shape == y.shape
         and (norm is None or _is_plain(norm))
     )
 
@@ -30,8 +30,7 @@ def training_residual(x: Tensor, y: Tensor, probability: float, norm: nn.Module 
     No mask is kept for the backward pass: what is dropped is a function of a seed and of the place alone, and the seed
     is drawn from torch's generator, so that ``torch.manual_seed`` and a resumed run repeat it.
     """
-    weight, bias = (None, None) if norm is None else (norm.weight, getattr(norm, "bias", None))
-    epsilon = 0.0 if norm is None else float(norm.eps)
+    weight, bias, epsilon = getattr(norm, "weight", None), getattr(norm, "bias", None), getattr(norm, "eps", 0.0)
     seed = int(torch.randint(2**63 - 1, ())) if probability else 0
     result: Tensor = _Residual.apply(x, y, weight, bias, epsilon, probability, seed)  # type: ignore[no-untyped-call]
     return result
@@ -39,10 +38,12 @@ def training_residual(x: Tensor, y: Tensor, probability: float, norm: nn.Module 
 
 def _is_plain(norm: nn.Module) -> bool:
     """Whether a norm is one of those that ``make_norm`` makes, in float32, and nothing hangs on its being called."""
+    parameters = list(norm.parameters())
     return (
         type(norm) in (nn.LayerNorm, nn.RMSNorm)
+        and len(parameters) == (2 if isinstance(norm, nn.LayerNorm) else 1)
         and not (norm._forward_hooks or norm._forward_pre_hooks or norm._backward_hooks)
-        and all(type(p) is nn.Parameter and p.is_cpu and p.dtype == torch.float32 for p in norm.parameters())
+        and all(type(p) is nn.Parameter and p.is_cpu and p.dtype == torch.float32 for p in parameters)
     )
 
 

@@ -31,16 +31,16 @@ def plain(
 
 
 def check(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, causal: bool, scale: float) -> None:
-    inputs = [x.detach().requires_grad_() for x in (query, keys, values)]
-    found = training_attention(*inputs, bias, causal, scale)
+    query, keys, values = inputs = [x.detach().requires_grad_() for x in (query, keys, values)]
+    found = training_attention(query, keys, values, bias, causal, scale)
     *exact, expected = plain(query, keys, values, bias, causal, scale)
     upstream = torch.randn(found.shape, dtype=found.dtype)
     gradients = torch.autograd.grad(found, inputs, upstream)
     wanted = torch.autograd.grad(expected, exact, upstream.double())
-    loose = {"rtol": 2e-2, "atol": 2e-2} if query.dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-5}
+    tolerance = 2e-2 if query.dtype == torch.bfloat16 else 1e-5
     for ours, theirs in zip((found, *gradients), (expected, *wanted), strict=True):
         assert ours.dtype == query.dtype
-        torch.testing.assert_close(ours.double(), theirs, **loose)
+        torch.testing.assert_close(ours.double(), theirs, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -49,8 +49,10 @@ def check(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, caus
 def test_it_is_attention_of_any_size(dtype: torch.dtype, groups: int, size: int) -> None:
     torch.manual_seed(size)
     for queries, keys, causal in product((1, 3, 37), (1, 16, 45), (False, True)):
-        shapes = [(2, 4, queries, size), (2, groups, keys, size), (2, groups, keys, size)]
-        check(*(torch.randn(shape).to(dtype) for shape in shapes), None, causal, size**-0.5)
+        query, key, value = (
+            torch.randn(2, n, length, size).to(dtype) for n, length in ((4, queries), (groups, keys), (groups, keys))
+        )
+        check(query, key, value, None, causal, size**-0.5)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -65,11 +67,11 @@ def test_a_bias_is_added_and_bars_keys(shape: tuple[int, ...], causal: bool) -> 
 def test_numbers_are_read_and_gradients_written_wherever_they_lie() -> None:
     torch.manual_seed(0)
     joined = torch.randn(2, 5, 12, 8)  # queries, keys and values of one product
-    parts = [x.transpose(1, 2) for x in joined.split(4, 2)]
-    check(*parts, None, True, 0.5)
+    query, keys, values = (x.transpose(1, 2) for x in joined.split(4, 2))
+    check(query, keys, values, None, True, 0.5)
     odd = torch.randn(2, 8, 5, 4).permute(0, 3, 2, 1)  # [2, 4, 5, 8], the last dimension with a stride
-    check(odd, *parts[1:], None, False, 0.5)
-    query, keys, values = (x.detach().requires_grad_() for x in parts)
+    check(odd, keys, values, None, False, 0.5)
+    query, keys, values = (x.detach().requires_grad_() for x in (query, keys, values))
     spread = torch.ones(()).expand(2, 4, 5, 8)
     contexts = training_attention(query, keys, values, None, False, 1.0)
     ours, dense = (torch.autograd.grad(contexts, keys, x, retain_graph=True) for x in (spread, spread.contiguous()))
@@ -83,21 +85,21 @@ def test_extreme_scores_and_nothing_at_all() -> None:
     wrong = torch.full((1, 1, 3, 4), math.nan)
     assert training_attention(wrong, torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 4), None, False, 1.0).isnan().all()
     for batch, queries, keys in ((0, 3, 3), (2, 0, 3), (2, 3, 0)):
-        inputs = [torch.randn(batch, 4, n, 8, requires_grad=True) for n in (queries, keys, keys)]
-        contexts = training_attention(*inputs, None, False, 1.0)
+        query, key, value = (torch.randn(batch, 4, n, 8, requires_grad=True) for n in (queries, keys, keys))
+        contexts = training_attention(query, key, value, None, False, 1.0)
         assert not contexts.any() and contexts.shape == (batch, 4, queries, 8)
-        assert not any(x.any() for x in torch.autograd.grad(contexts.sum(), inputs))
+        assert not any(x.any() for x in torch.autograd.grad(contexts.sum(), [query, key, value]))
 
 
 def test_it_is_the_same_on_two_threads() -> None:
     torch.manual_seed(0)
-    inputs = [torch.randn(7, 4, 33, 8, requires_grad=True) for _ in range(3)]
+    query, keys, values = (torch.randn(7, 4, 33, 8, requires_grad=True) for _ in range(3))
     found, threads = [], torch.get_num_threads()
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            contexts = training_attention(*inputs, None, True, 1.0)
-            found.append([contexts, *torch.autograd.grad(contexts.square().sum(), inputs)])
+            contexts = training_attention(query, keys, values, None, True, 1.0)
+            found.append([contexts, *torch.autograd.grad(contexts.square().sum(), [query, keys, values])])
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))

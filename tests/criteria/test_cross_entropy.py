@@ -133,7 +133,8 @@ def test_the_kernels_gradient_is_that_of_the_loss(dtype: torch.dtype, smoothing:
     torch.testing.assert_close(found[0].loss, exact.loss.detach(), rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(found[0].nll, exact.nll, rtol=1e-5, atol=1e-4)
     assert (found[0].correct, found[0].tokens) == (exact.correct, exact.tokens)
-    torch.testing.assert_close(found[1], wanted, **({} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-6}))
+    tolerance = 1e-2 if dtype == torch.bfloat16 else 1e-5
+    torch.testing.assert_close(found[1], wanted, rtol=tolerance, atol=tolerance / 10)
     assert not found[1][~mask].any()
 
 

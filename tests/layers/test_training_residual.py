@@ -104,8 +104,13 @@ def test_nothing_and_numbers_that_are_none() -> None:
 
 
 def test_layers_use_it_in_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    called = []
-    monkeypatch.setattr("seq2seq_kit.layers.norms.training_residual", lambda *given: called.append(given) or given[0])
+    called: list[tuple[object, ...]] = []
+
+    def record(*given: Tensor) -> Tensor:
+        called.append(given)
+        return given[0]
+
+    monkeypatch.setattr("seq2seq_kit.layers.norms.training_residual", record)
     x = torch.randn(2, 3, 8)
     for position in ("pre", "post"):
         layer = Residual(TransformerConfig(name="transformer", size=8, norm_position=position, dropout=0.1))

@@ -57,10 +57,8 @@ static inline __attribute__((always_inline)) void for_lanes(const Number* row, i
   if (i < size) each(i, size - i, load(row + i, size - i, rest));
 }
 
-/// All sixteen from memory, or the first `count` and zeros.
-template <typename Number>
-static inline __attribute__((always_inline)) Lanes load_some(const Number* from, int64_t count) {
-  return count == kLanes ? load(from) : load(from, count, 0);
+static inline Lanes load_some(const Bfloat16* from, int64_t left) {
+  return left >= kLanes ? load(from) : load(from, left, 0);
 }
 
 /// All sixteen into memory, or the first `count`.
