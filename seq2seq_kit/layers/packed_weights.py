@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seq2seq_kit.kernel_caches import limit_kernel_caches
+from seq2seq_kit.layers.onednn import onednn_serves
 from seq2seq_kit.layers.training_linear import training_linear
 
 LEAST_WORK = 2**20
@@ -42,17 +43,10 @@ class PackedWeights:
     def serve(self, x: Tensor, weight: Tensor) -> bool:
         """Whether ``linear(x, weight)`` would use a layout of its own."""
         return (
-            not torch.compiler.is_compiling()  # first: it would make a condition of each size that is looked at
-            and type(weight) is nn.Parameter  # neither a subclass nor computed, as where there is a parametrisation
-            and weight.is_cpu
-            and x.is_cpu
-            and weight.dtype == x.dtype == torch.float32
+            onednn_serves(x, weight)  # first: sizes must not be looked at while compiling
             and min(x.shape[:-1].numel(), 4) * weight.numel() >= LEAST_WORK
             and not torch.is_grad_enabled()
             and not weight.is_inference()  # has no count of its writes
-            and not torch.is_autocast_enabled("cpu")
-            and torch.backends.mkldnn.is_available()
-            and bool(torch.backends.mkldnn.enabled)
         )
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

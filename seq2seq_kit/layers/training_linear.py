@@ -6,8 +6,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from seq2seq_kit.layers.onednn import onednn_serves
 
 LEAST_WORK = 2**24
 """Below so many multiplications the calls cost what the products save."""
@@ -26,17 +28,10 @@ def training_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
 def _serves(x: Tensor, weight: Tensor) -> bool:
     """Whether a product is one that oneDNN is faster at, to be computed as exactly as F.linear would."""
     return (
-        not torch.compiler.is_compiling()  # first: it would make a condition of each size that is looked at
-        and type(weight) is nn.Parameter  # neither a subclass nor computed, as where there is a parametrisation
-        and weight.is_cpu
-        and x.is_cpu
-        and weight.dtype == x.dtype == torch.float32
+        onednn_serves(x, weight)  # first: sizes must not be looked at while compiling
         and x.numel() * weight.shape[0] >= LEAST_WORK
         and torch.is_grad_enabled()
         and torch.get_float32_matmul_precision() == "highest"
-        and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.is_available()
-        and bool(torch.backends.mkldnn.enabled)
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field
 
-from seq2seq_kit.config import ComponentConfig
-from seq2seq_kit.interfaces import EncodedExample, Example, Task, Transform
-from seq2seq_kit.transforms.sizes import Unit, text_sizes, token_sizes
+from seq2seq_kit.interfaces import Task
+from seq2seq_kit.transforms.sizes import SizeFilter, SizeFilterConfig
 
 
-class LengthConfig(ComponentConfig):
+class LengthConfig(SizeFilterConfig):
     """Configuration of :class:`Length`."""
 
     name: str = "length"
@@ -18,25 +16,15 @@ class LengthConfig(ComponentConfig):
     """The least that both sides must have."""
     max: int | None = Field(default=None, ge=1)
     """The most that either side may have; null: any."""
-    unit: Unit = "words"
-    """What is counted: words between white space, characters, or tokens (EOS included)."""
 
 
-class Length(Transform):
+class Length(SizeFilter):
     """Leaves out examples with a side shorter than ``min`` or longer than ``max``."""
 
     def __init__(self, config: LengthConfig, task: Task) -> None:
+        super().__init__(config, task)
         self.config = config
 
-    def on_text(self, example: Example, generator: np.random.Generator) -> Example | None:
+    def fits(self, source: int, target: int) -> bool:
         c = self.config
-        return example if c.unit == "tokens" or self._fits(text_sizes(example, c.unit)) else None
-
-    def on_ids(
-        self, encoded: EncodedExample, example: Example, generator: np.random.Generator
-    ) -> EncodedExample | None:
-        return encoded if self.config.unit != "tokens" or self._fits(token_sizes(encoded)) else None
-
-    def _fits(self, sizes: tuple[int, int]) -> bool:
-        c = self.config
-        return min(sizes) >= c.min and (c.max is None or max(sizes) <= c.max)
+        return min(source, target) >= c.min and (c.max is None or max(source, target) <= c.max)

@@ -1,22 +1,43 @@
-"""How long a side of an example is, in the unit that a filter counts in."""
+"""Filters by how long the sides of an example are, in a unit to choose."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Literal
 
-from seq2seq_kit.interfaces import EncodedExample, Example
+import numpy as np
 
-Unit = Literal["tokens", "words", "characters"]
-
-
-def text_sizes(example: Example, unit: Unit) -> tuple[int, int]:
-    """Words (between white space) or characters of source and target."""
-    sides = example.source, example.target or ""
-    if unit == "words":
-        return len(sides[0].split()), len(sides[1].split())
-    return len(sides[0]), len(sides[1])
+from seq2seq_kit.config import ComponentConfig
+from seq2seq_kit.interfaces import EncodedExample, Example, Task, Transform
 
 
-def token_sizes(encoded: EncodedExample) -> tuple[int, int]:
-    """Tokens of source and target, EOS included."""
-    return len(encoded.source), len(encoded.target or [])
+class SizeFilterConfig(ComponentConfig):
+    """What filters by size have in common."""
+
+    unit: Literal["tokens", "words", "characters"] = "words"
+    """What is counted: words between white space, characters, or tokens (EOS included)."""
+
+
+class SizeFilter(Transform):
+    """Leaves out examples whose sizes do not fit."""
+
+    def __init__(self, config: SizeFilterConfig, task: Task) -> None:
+        self.unit = config.unit
+
+    @abstractmethod
+    def fits(self, source: int, target: int) -> bool:
+        """Whether an example with sides of these sizes stays."""
+
+    def on_text(self, example: Example, generator: np.random.Generator) -> Example | None:
+        if self.unit == "tokens":
+            return example
+        sides = example.source, example.target or ""
+        sizes = [len(side.split()) if self.unit == "words" else len(side) for side in sides]
+        return example if self.fits(*sizes) else None
+
+    def on_ids(
+        self, encoded: EncodedExample, example: Example, generator: np.random.Generator
+    ) -> EncodedExample | None:
+        if self.unit != "tokens" or self.fits(len(encoded.source), len(encoded.target or [])):
+            return encoded
+        return None
