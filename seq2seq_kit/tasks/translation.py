@@ -1,187 +1,32 @@
-"""Translation: text in one language to text in another, or any other text to text."""
+"""Translation: text in one language to text in another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Literal
-
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
-
-from seq2seq_kit.config import ComponentConfig, component_field
-from seq2seq_kit.data.readers import Examples
-from seq2seq_kit.decoding.copying import WholeWords, replace_unknown
-from seq2seq_kit.decoding.hypothesis import Hypothesis
-from seq2seq_kit.errors import ConfigError, UserError
-from seq2seq_kit.interfaces import (
-    Batch,
-    EncodedExample,
-    Example,
-    Metric,
-    Output,
-    SourceSpec,
-    Tokenizer,
-)
-from seq2seq_kit.registry import build
-from seq2seq_kit.tasks.text import Texts, TextTask, padded, repeatable, source_of, target_of
+from seq2seq_kit.errors import ConfigError
+from seq2seq_kit.tasks.pairs import PairConfig, PairTask
 
 
-class TranslationConfig(ComponentConfig):
+class TranslationConfig(PairConfig):
     """Configuration of :class:`Translation`."""
 
     name: str = "translation"
-    source_tokenizer: component_field("tokenizer") = "bpe"  # type: ignore[valid-type]
-    target_tokenizer: component_field("tokenizer") | None = None  # type: ignore[valid-type]
-    """Default: the same section as the source's, learnt from the targets."""
-    shared_tokenizer: bool = False
-    """One vocabulary for both languages, learnt from both sides as ``source_tokenizer`` says."""
     shared_vocabulary: bool = False
     """The two tokenizers, though not one, are known to give an id the same meaning: those of a pretrained model."""
-    source_field: str = "source"
-    """The name of the source in JSONL data."""
-    target_field: str = "target"
-    """The name of the target in JSONL data."""
-    extra_fields: list[str] = []
-    """Further fields of JSONL, Parquet and hub data, kept beside the text in ``Example.extras``; for filters."""
-    reverse: bool = False
-    """Translate the other way: the second column of TSV data, or the second of two files, is the source."""
-    metrics: list[component_field("metric")] = Field(  # type: ignore[valid-type]
-        default=["chrf", "bleu"], min_length=1
-    )
-    """How outputs are scored; the first is the main one."""
-    group_references: bool = True
-    """In evaluation data, lines of one source are one example, scored once with all their targets as references; false:
-    each line is scored alone."""
-
-    @model_validator(mode="after")
-    def _one_shared_section(self) -> TranslationConfig:
-        if self.shared_tokenizer and self.target_tokenizer not in (None, self.source_tokenizer):
-            raise PydanticCustomError(
-                "sentence", "with shared_tokenizer there is one tokenizer: leave target_tokenizer out"
-            )
-        return self
 
 
-class Translation(TextTask):
-    """Pairs of sentences.
+class Translation(PairTask):
+    """Pairs of sentences; see :class:`PairTask`."""
 
-    The source, too, ends with EOS: it marks where the sentence ends, gives attention a place to look when the output is
-    complete, and makes an empty sentence a sequence of one token. ``Output.source_tokens`` therefore ends with ``</s>``
-    and has as many entries as the attention has columns (for an encoder that keeps the length).
-    """
+    config: TranslationConfig
 
     def __init__(self, config: TranslationConfig) -> None:
-        self.config = config
+        super().__init__(config)
         self.shared_vocabulary = config.shared_tokenizer or config.shared_vocabulary
-        self.group_references = config.group_references
-        self.source_tokenizer: Tokenizer = build("tokenizer", config.source_tokenizer)
-        self.target_tokenizer: Tokenizer = (
-            self.source_tokenizer if config.shared_tokenizer else build("tokenizer", self.target_section)
-        )
-
-    @property
-    def target_section(self) -> ComponentConfig:
-        section: ComponentConfig = self.config.target_tokenizer or self.config.source_tokenizer
-        return section
-
-    def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Examples:
-        """The pairs of a TSV or JSONL file, or of two parallel files; see :class:`Examples`."""
-        c = self.config
-        fields = {"source_field": c.source_field, "target_field": c.target_field, "extra_fields": c.extra_fields}
-        return Examples(paths, on_error, reverse=c.reverse, **fields)
-
-    def prepare(self, examples: Iterable[Example]) -> None:
-        """Learn the tokenizers: each from its side, or a shared one from both."""
-        examples = repeatable(examples)
-        if self.config.shared_tokenizer:
-            self.source_tokenizer.train(Texts(examples, (source_of, target_of)))
-        else:
-            self.source_tokenizer.train(Texts(examples, (source_of,)))
-            self.target_tokenizer.train(Texts(examples, (target_of,)))
-        self._set_specs()
-
-    def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
-        """Ids of sources and, where there are any, of targets; each ends with EOS (a source as its tokenizer says)."""
-        sources = self.source_tokenizer.encode([example.source for example in examples])
-        with_target = [i for i, example in enumerate(examples) if example.target is not None]
-        targets = dict(
-            zip(with_target, self.target_tokenizer.encode([target_of(examples[i]) for i in with_target]), strict=True)
-        )
-        before, after, eos = self.source_tokenizer.prefix, self.source_tokenizer.suffix, self.target_tokenizer.eos_id
-        return [
-            EncodedExample(
-                [*before, *source, *after],
-                [*self.target_prefix, *targets[i], eos] if i in targets else None,
-                id=example.id,
-                extras=example.extras,
-            )
-            for i, (example, source) in enumerate(zip(examples, sources, strict=True))
-        ]
-
-    def collate(self, examples: Sequence[EncodedExample]) -> Batch:
-        """Pad to the right and stack. Targets are there when every example has one."""
-        source, source_mask = padded([example.source for example in examples], self.source_tokenizer.pad_id)
-        target = target_mask = None
-        targets = [example.target for example in examples if example.target is not None]
-        if len(targets) == len(examples):
-            target, target_mask = padded(targets, self.target_tokenizer.pad_id)
-        return Batch(source, source_mask, target, target_mask, [example.id for example in examples])
-
-    def source_tokens(self, example: Example) -> list[str]:
-        """The tokens of the source, what is put before and after it among them."""
-        tokenizer = self.source_tokenizer
-        [source] = tokenizer.encode([example.source])
-        return tokenizer.tokens([*tokenizer.prefix, *source, *tokenizer.suffix])
-
-    def decode_copying(
-        self, example: Example, hypotheses: Sequence[Hypothesis], dictionary: Mapping[str, str]
-    ) -> Output:
-        """As :meth:`decode`, source words in the place of unknown ones in the text; ``tokens`` shows what was written.
-
-        Raises:
-            UserError: the tokens are not whole words, or the decoder gives no attention over them.
-        """
-        source, target = self.source_tokenizer, self.target_tokenizer
-        if not (isinstance(source, WholeWords) and isinstance(target, WholeWords)):
-            raise UserError("unknown words can be replaced where both tokenizers have whole words for tokens ('word')")
-        [unknown], given = target.words([target.unk_id]), source.split(example.source)
-        texts = []
-        for hypothesis in hypotheses:
-            if hypothesis.attention is None:
-                raise UserError("unknown words are replaced as attention says, and this run's decoder gives none")
-            words = target.words(self.without_eos(hypothesis))
-            texts.append(target.join(replace_unknown(words, unknown, given, hypothesis.attention, dictionary)))
-        return self.output(example, hypotheses, texts)
-
-    def tokenizers(self) -> dict[str, Tokenizer]:
-        """``source`` and ``target``."""
-        return {"source": self.source_tokenizer, "target": self.target_tokenizer}
-
-    def metrics(self) -> dict[str, Metric]:
-        """The configured metrics by name."""
-        return {section.name: build("metric", section) for section in self.config.metrics}
-
-    def save(self, directory: Path) -> None:
-        """Write ``source.json`` and ``target.json``, or ``shared.json``."""
-        for name, tokenizer in self._files().items():
-            tokenizer.save(directory / name)
-
-    def load(self, directory: Path) -> None:
-        """Read what :meth:`save` wrote; raises :class:`CheckpointError` where it is missing or damaged."""
-        for name, tokenizer in self._files().items():
-            tokenizer.load(directory / name)
-        self._set_specs()
-
-    def _files(self) -> dict[str, Tokenizer]:
-        if self.config.shared_tokenizer:
-            return {"shared.json": self.source_tokenizer}
-        return {"source.json": self.source_tokenizer, "target.json": self.target_tokenizer}
 
     def _set_specs(self) -> None:
-        self.source_spec = SourceSpec(self.source_tokenizer.vocab_size, self.source_tokenizer.pad_id)
-        self.target_spec = self._target_spec()
-        self.target_prefix = self.target_tokenizer.prefix
-        if self.shared_vocabulary and self.source_spec.vocab_size != self.target_spec.vocab_size:
-            sizes = f"{self.source_spec.vocab_size:,} and {self.target_spec.vocab_size:,} tokens"
-            raise ConfigError(f"task.shared_vocabulary: the tokenizers have {sizes}: they share none")
+        super()._set_specs()
+        source, target = self.source_tokenizer.vocab_size, self.target_tokenizer.vocab_size
+        if self.shared_vocabulary and source != target:
+            raise ConfigError(
+                f"task.shared_vocabulary: the tokenizers have {source:,} and {target:,} tokens: they share none"
+            )
