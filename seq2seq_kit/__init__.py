@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.criteria.chunks import criterion_in_chunks, log_probs_in_chunks, loss_in_chunks
     from seq2seq_kit.criteria.forced import teacher_force
     from seq2seq_kit.criteria.token_wise import WithBase
+    from seq2seq_kit.data.readers import Examples
     from seq2seq_kit.decoding.ensemble import Ensemble, Member
     from seq2seq_kit.decoding.hypothesis import Hypothesis
     from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         Transform,
     )
     from seq2seq_kit.registry import build, register
+    from seq2seq_kit.tasks.text import TextTask
     from seq2seq_kit.training.callbacks import Callback
     from seq2seq_kit.training.schedules import Schedule
 
@@ -76,6 +78,7 @@ _LAZY = {
     "Encoder": "seq2seq_kit.interfaces",
     "Ensemble": "seq2seq_kit.decoding.ensemble",
     "Example": "seq2seq_kit.interfaces",
+    "Examples": "seq2seq_kit.data.readers",
     "Hypothesis": "seq2seq_kit.decoding.hypothesis",
     "Imported": "seq2seq_kit.interfaces",
     "Importer": "seq2seq_kit.interfaces",
@@ -98,6 +101,7 @@ _LAZY = {
     "TargetSpec": "seq2seq_kit.interfaces",
     "Task": "seq2seq_kit.interfaces",
     "TaskConfig": "seq2seq_kit.config",
+    "TextTask": "seq2seq_kit.tasks.text",
     "Tokenizer": "seq2seq_kit.interfaces",
     "Transform": "seq2seq_kit.interfaces",
     "UserError": "seq2seq_kit.errors",

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seq2seq_kit.errors import UserError
+from seq2seq_kit.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from seq2seq_kit._engine import NativeStep
@@ -126,6 +127,10 @@ class Encoder(nn.Module, ABC):
     """Reads a source. Built as ``cls(config, source: SourceSpec)``."""
 
     memory_spec: MemorySpec
+
+    def attach(self, target: TargetSpec) -> None:
+        """Called once when the model is built, before its decoder is, with what that will write: for an encoder with an
+        output layer of its own (CTC)."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> Memory:
@@ -409,12 +414,18 @@ class Example:
 
 @dataclass
 class EncodedExample:
-    """One example as ids; ``target`` ends with EOS."""
+    """One example as ids; ``target`` ends with EOS. A continuous source is ``frames``, and ``source`` is then empty."""
 
     source: list[int]
     target: list[int] | None = None
     id: Any = None
     extras: dict[str, Any] = field(default_factory=dict)
+    frames: NDArray[np.float32] | None = field(default=None, compare=False)  # [S, F]
+
+    @property
+    def source_length(self) -> int:
+        """S: tokens, or frames."""
+        return len(self.source) if self.frames is None else len(self.frames)
 
 
 class Metric(ABC):

@@ -64,7 +64,10 @@ def build_model(
         ConfigError: the components do not fit each other; the message says which sizes and what to do.
         PluginError: there is no such component.
     """
-    encoder = None if config.encoder is None else build("encoder", config.encoder, source)
+    encoder: Encoder | None = None
+    if config.encoder is not None:
+        encoder = build("encoder", config.encoder, source)
+        encoder.attach(target)
     decoder = build("decoder", config.decoder, target, None if encoder is None else encoder.memory_spec)
     if config.share_embeddings:
         _share_embeddings(encoder, decoder, shared_vocabulary)

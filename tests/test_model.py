@@ -9,12 +9,17 @@ import torch
 from tiny_models import PRODUCT, PRODUCT_OF_VARIANTS, SOURCE, TARGET, member, model_config, tiny_batch, tiny_model
 from torch import Tensor
 
+from seq2seq_kit.components import Component
+from seq2seq_kit.config import validate
 from seq2seq_kit.criteria.cross_entropy import CrossEntropy, CrossEntropyConfig
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import search
+from seq2seq_kit.encoders.recurrent import GRUEncoder, GRUEncoderConfig
 from seq2seq_kit.errors import ConfigError, UserError
-from seq2seq_kit.interfaces import Batch, Memory
+from seq2seq_kit.interfaces import Batch, Memory, SourceSpec, TargetSpec
 from seq2seq_kit.model import Model, build_model
+from seq2seq_kit.registry import registry
+from seq2seq_kit.run_config import ModelConfig
 from seq2seq_kit.unroll import forced_scores, unroll
 
 
@@ -183,3 +188,20 @@ def test_what_cannot_fit_is_refused_with_the_reason(encoder: Any, decoder: Any, 
 def test_a_misspelt_option_is_refused(decoder: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         model_config("gru", decoder)
+
+
+def test_an_encoder_is_told_what_will_be_written() -> None:
+    told = []
+
+    class Listening(GRUEncoder):
+        def attach(self, target: TargetSpec) -> None:
+            told.append(target)
+
+    provided = registry()._provided.copy()
+    try:
+        registry().register(Component("encoder", "listening", Listening, GRUEncoderConfig))
+        config = validate(ModelConfig, {"encoder": "listening", "decoder": "gru"}, "test")
+        build_model(config, SourceSpec(9), TargetSpec(11))
+    finally:
+        registry()._provided[:] = provided
+    assert told == [TargetSpec(11)]

@@ -17,7 +17,7 @@ from typing import Any
 from seq2seq_kit.data.config import DataConfig, Source
 from seq2seq_kit.data.readers import data_file
 from seq2seq_kit.data.report import Report
-from seq2seq_kit.data.store import IDS, TEXT, EncodedStore, TextStore, read_batches
+from seq2seq_kit.data.store import TEXT, EncodedStore, TextStore, ids_schema, read_batches
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.interfaces import Task
 from seq2seq_kit.sealed import digest, read_json, write_json
@@ -62,6 +62,7 @@ class Cache:
             made_from["seed"] = seed
         key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
         self.place = folder / key
+        self._schema = ids_schema(task.source_spec)
         self._texts = bool(config.transforms)
 
     def find(self) -> Cached | None:
@@ -82,7 +83,7 @@ class Cache:
                     f"{file['path']}: is not the data that was encoded in {self.place}: it has changed since; a run "
                     "cannot be resumed with it"
                 )
-        ids = EncodedStore(read_batches(self.place / "ids.arrow", IDS))
+        ids = EncodedStore(read_batches(self.place / "ids.arrow", self._schema))
         texts = TextStore(read_batches(self.place / "text.arrow", TEXT)) if self._texts else None
         for store in (ids, texts):
             if store is not None and len(store) != sum(facts["counts"]):

@@ -20,7 +20,7 @@ from seq2seq_kit.data.meter import Meter
 from seq2seq_kit.data.mixing import Mixture, shares
 from seq2seq_kit.data.report import Report
 from seq2seq_kit.data.sieve import Sieve
-from seq2seq_kit.data.store import IDS, ROWS, TEXT, EncodedStore, TextStore, Writer
+from seq2seq_kit.data.store import FRAME_ROWS, ROWS, TEXT, EncodedStore, TextStore, Writer, ids_schema
 from seq2seq_kit.data.streaming import LEARNT_FROM, StreamedSet, Texts
 from seq2seq_kit.data.training_set import Noise, TrainingSet
 from seq2seq_kit.errors import DataError
@@ -119,7 +119,8 @@ class _Shown(Iterable[Example]):
 def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: Sieve, cache: Cache | None) -> Cached:
     """The ids of the examples that the filters leave, and their texts where transforms need them."""
     counts = []
-    ids = Writer(IDS, None if cache is None else cache.place / "ids.arrow")
+    continuous = task.source_spec is not None and task.source_spec.feature_size is not None
+    ids = Writer(ids_schema(task.source_spec), None if cache is None else cache.place / "ids.arrow")
     kept_texts = Writer(TEXT, None if cache is None else cache.place / "text.arrow") if config.transforms else None
     with ExitStack() as stack:
         stack.enter_context(ids)
@@ -128,7 +129,7 @@ def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: Sieve
         meter = stack.enter_context(Meter("encoding"))
         for source, store in zip(config.train, texts, strict=True):
             count = 0
-            for chunk in store.chunks():
+            for chunk in store.chunks(FRAME_ROWS if continuous else ROWS):
                 pairs = zip(task.encode(chunk), chunk, strict=True)
                 kept = [(e, text) for encoded, text in pairs if (e := sieve.ids(encoded, text)) is not None]
                 ids.write([encoded for encoded, _ in kept])

@@ -17,7 +17,7 @@ import json
 import logging
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -83,6 +83,11 @@ class Examples(Iterator[Example]):
         extra_fields: further fields there, to be kept in ``extras``.
         reverse: the second column of TSV, or the second file, is the source. Fields say by their names which is which.
         targets_only: there is one file, and the source of every example is empty.
+        line: what a task makes of a line of TSV or other text (without its end) in the place of splitting it at the
+            tab; None passes over it. A :class:`DataError` that it raises makes the line a malformed one.
+        record: the same for an object of JSONL data or a row of a table, whose columns ``extra_fields`` names then.
+        adapt: what a task makes of an example, such as a source that names a file, checked to be there. A
+            :class:`DataError` that it raises makes the line a malformed one.
 
     Each example's ``id`` is the number of its line or row, counted from 1.
 
@@ -101,7 +106,12 @@ class Examples(Iterator[Example]):
         extra_fields: Sequence[str] = (),
         reverse: bool = False,
         targets_only: bool = False,
+        line: Callable[[str], Example | None] | None = None,
+        record: Callable[[dict[str, Any]], Example] | None = None,
+        adapt: Callable[[Example], Example] | None = None,
     ) -> None:
+        self._line, self._record = line, record
+        self._adapt = adapt
         self._on_error = on_error
         self._targets_only = targets_only
         self._reverse = reverse
@@ -126,7 +136,8 @@ class Examples(Iterator[Example]):
                 )
         self._table: Iterator[dict[str, Any]] | None = None
         if self._format == "table":
-            names = [target_field, *extra_fields, "references", *([] if targets_only else [source_field])]
+            fields = [] if record is not None else [target_field, *([] if targets_only else [source_field])]
+            names = [*fields, *extra_fields, "references"]
             self._table = rows(paths[0], names)
         self._iterator = self._read()
 
@@ -148,7 +159,10 @@ class Examples(Iterator[Example]):
                 if self._only_targets and not row[0].strip():
                     continue
                 try:
-                    example = self._checked(self._example(lines, row))
+                    read = self._example(lines, row)
+                    if read is None:
+                        continue
+                    example = self._checked(read)
                 except MalformedLine as error:
                     self._malformed(error, lines)
                     continue
@@ -161,13 +175,15 @@ class Examples(Iterator[Example]):
         if report.skipped:
             log.warning("%s", report)
 
-    def _example(self, number: int, row: tuple[Any, ...]) -> Example:
+    def _example(self, number: int, row: tuple[Any, ...]) -> Example | None:
         if self._format == "table":
             return self._from_record(row[0], number)
         if len(row) == 2:
             texts = [_decode(raw, str(path)) for raw, path in zip(row, self._paths, strict=True)]
             return self._pair(texts, number)
         text = _decode(row[0])
+        if self._line is not None and self._format in ("tsv", "text"):
+            return _numbered(self._line, text, number)
         if not text.strip():
             raise MalformedLine("empty line", "is empty")
         if self._only_targets:
@@ -196,6 +212,10 @@ class Examples(Iterator[Example]):
         return self._from_record(record, number)
 
     def _from_record(self, record: dict[str, Any], number: int) -> Example:
+        if self._record is not None:
+            example = _numbered(self._record, record, number)
+            assert example is not None
+            return example
         references = record.get("references") or []
         if not isinstance(references, list):
             raise MalformedLine("wrong type", f"its 'references' must be a list, is a {type(references).__name__}")
@@ -211,11 +231,14 @@ class Examples(Iterator[Example]):
         return self._targets_only and self._format == "text"
 
     def _checked(self, example: Example) -> Example:
-        """Refuse what nothing can be learnt from."""
+        """Refuse what nothing can be learnt from, or what the task has no use for."""
         for side in ("target",) if self._targets_only else ("source", "target"):
-            if not getattr(example, side).strip():
+            if not (getattr(example, side) or "").strip():
                 raise MalformedLine(f"empty {side}", f"has an empty {side}")
-        return example
+        try:
+            return example if self._adapt is None else self._adapt(example)
+        except DataError as error:
+            raise MalformedLine("not usable", str(error)) from None
 
     def _malformed(self, error: MalformedLine, number: int) -> None:
         if self._on_error == "stop":
@@ -232,6 +255,17 @@ class Examples(Iterator[Example]):
         ]
         (first, second), (m, n) = self._paths, counts
         raise DataError(f"parallel files must have as many lines: {first} has {m:,}, {second} has {n:,}")
+
+
+def _numbered(read: Callable[[Any], Example | None], given: Any, number: int) -> Example | None:
+    """What a task's function reads, with its number."""
+    try:
+        example = read(given)
+    except DataError as error:
+        raise MalformedLine("not usable", str(error)) from None
+    if example is not None:
+        example.id = number
+    return example
 
 
 def data_file(name: str) -> Path | None:

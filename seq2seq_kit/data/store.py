@@ -11,6 +11,7 @@ import json
 import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq_kit.errors import DataError, UserError
-from seq2seq_kit.interfaces import EncodedExample, Example
+from seq2seq_kit.interfaces import EncodedExample, Example, SourceSpec
 from seq2seq_kit.sealed import explain_write_errors
 
 try:
@@ -29,6 +30,8 @@ except ImportError:
 
 ROWS = 4096
 """Examples in a record batch: as many are encoded, and in memory, at a time."""
+FRAME_ROWS = 256
+"""The same where sources are frames: some 100 MB of 15 seconds of speech each."""
 
 Indices = Sequence[int] | NDArray[np.integer]
 
@@ -37,6 +40,13 @@ TEXT = pa.schema([("source", pa.string()), ("target", pa.string()), *_BESIDE])
 """Columns of a file of texts."""
 IDS = pa.schema([("source", pa.list_(pa.int32())), ("target", pa.list_(pa.int32())), *_BESIDE])
 """Columns of a file of encoded examples."""
+
+
+def ids_schema(source: SourceSpec | None) -> pa.Schema:
+    """:data:`IDS`; where sources are continuous, with frames in the column ``source``."""
+    if source is None or source.feature_size is None:
+        return IDS
+    return IDS.set(0, pa.field("source", pa.list_(pa.list_(pa.float32(), source.feature_size))))
 
 
 class Writer:
@@ -72,13 +82,23 @@ class Writer:
             return
         self.count += 1
         columns = {
-            "source": [example.source for example in examples],
+            "source": self._sources(examples),
             "target": [example.target for example in examples],
             "id": [_json(example.id) for example in examples],
             "extras": [_json(example.extras) if example.extras else None for example in examples],
         }
         with explain_write_errors(self._path or Path("memory")):
             self._stream.write_batch(pa.RecordBatch.from_pydict(columns, self._schema))
+
+    def _sources(self, examples: Sequence[Example] | Sequence[EncodedExample]) -> Any:
+        """The column ``source``."""
+        column = self._schema.field("source").type
+        if not (pa.types.is_list(column) and pa.types.is_fixed_size_list(column.value_type)):
+            return [example.source for example in examples]
+        frames = [_frames(example, column.value_type.list_size) for example in examples]
+        offsets = np.cumsum([0, *map(len, frames)], dtype=np.int32)
+        values = pa.FixedSizeListArray.from_arrays(np.concatenate(frames).ravel(), type=column.value_type)
+        return pa.ListArray.from_arrays(offsets, values, type=column)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._path is None:
@@ -96,6 +116,14 @@ class Writer:
             self._temporary.unlink(missing_ok=True)
         if error is None:
             self.batches = read_batches(self._path, self._schema)
+
+
+def _frames(example: Any, size: int) -> NDArray[np.float32]:
+    frames = getattr(example, "frames", None)
+    if frames is None or frames.ndim != 2 or frames.shape[1] != size:
+        found = "none" if frames is None else f"an array {list(frames.shape)}"
+        raise DataError(f"example {example.id}: the task must encode it as frames [S, {size}], but there is {found}")
+    return np.asarray(frames, dtype=np.float32)
 
 
 def _json(value: Any) -> str:
@@ -183,34 +211,40 @@ class TextStore(Store[Example]):
         identity, extras = self._beside(batch, row)
         return Example(source, target, id=identity, extras=extras)
 
-    def chunks(self) -> Iterator[list[Example]]:
-        """The examples of each record batch, in order; much faster than one by one."""
-        for batch in self._batches:
+    def chunks(self, rows: int = ROWS) -> Iterator[list[Example]]:
+        """The examples of each record batch, in order, at most ``rows`` at a time; much faster than one by one."""
+        for batch in chain.from_iterable(_parts(batch, rows) for batch in self._batches):
             columns = batch.to_pydict()
             extras = [{} if value is None else json.loads(value) for value in columns["extras"]]
-            rows = zip(columns["source"], columns["target"], columns["id"], extras, strict=True)
-            yield [Example(source, target, id=_from_json(name), extras=more) for source, target, name, more in rows]
+            given = zip(columns["source"], columns["target"], columns["id"], extras, strict=True)
+            yield [Example(source, target, id=_from_json(name), extras=more) for source, target, name, more in given]
+
+
+def _parts(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    return (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
 
 
 class EncodedStore(Store[EncodedExample]):
-    """Examples as ids.
+    """Examples as ids, or as frames and ids.
 
     Attributes:
-        lengths: [N, 2] int32, source and target tokens of each example.
+        lengths: [N, 2] int32, source tokens (or frames) and target tokens of each example.
     """
 
     def __init__(self, batches: Sequence[pa.RecordBatch]) -> None:
         super().__init__(batches)
-        self._sides = [[_Ids(batch.column(side)) for side in ("source", "target")] for batch in batches]
+        self._sides = [[_column(batch.column(side)) for side in ("source", "target")] for batch in batches]
         self.lengths: NDArray[np.int32] = np.empty((len(self), 2), np.int32)
         for sides, start, end in zip(self._sides, self._starts, self._starts[1:], strict=False):
             for side, ids in enumerate(sides):
                 self.lengths[start:end, side] = np.diff(ids.offsets)
 
     def _example(self, batch: int, row: int) -> EncodedExample:
-        source, target = self._sides[batch]
+        source, target = (side[row] for side in self._sides[batch])
         identity, extras = self._beside(batch, row)
-        return EncodedExample(source[row] or [], target[row], identity, extras)
+        if isinstance(source, np.ndarray):
+            return EncodedExample([], target, identity, extras, source)
+        return EncodedExample(source or [], target, identity, extras)
 
     def digest(self) -> str:
         """A fingerprint of the ids: the same files, filters and tokenizers give the same one."""
@@ -220,6 +254,22 @@ class EncodedStore(Store[EncodedExample]):
                 sha256.update(np.diff(ids.offsets).tobytes())
                 sha256.update(ids.values.tobytes())
         return sha256.hexdigest()
+
+
+def _column(column: pa.ListArray) -> Any:
+    return _Frames(column) if pa.types.is_fixed_size_list(column.type.value_type) else _Ids(column)
+
+
+class _Frames:
+    """The sources of a record batch, as :class:`_Ids`."""
+
+    def __init__(self, column: pa.ListArray) -> None:
+        self.offsets: NDArray[np.int32] = column.offsets.to_numpy()
+        size = column.type.value_type.list_size
+        self.values: NDArray[np.float32] = column.values.values.to_numpy().reshape(-1, size)
+
+    def __getitem__(self, row: int) -> NDArray[np.float32]:
+        return self.values[self.offsets[row] : self.offsets[row + 1]].copy()  # the file is read-only
 
 
 class _Ids:

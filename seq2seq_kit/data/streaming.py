@@ -65,7 +65,11 @@ class StreamedSet:
             raise DataError(f"{config.training_files}: no training example is left after the filters")
         sizes = [path.stat().st_size for path in data_files(config.train)]
         ids = [(example.encoded.source, example.encoded.target) for example in first]
-        self.digest = hashlib.sha256(repr((sizes, ids)).encode()).hexdigest()
+        found = hashlib.sha256(repr((sizes, ids)).encode())
+        for example in first:
+            if example.encoded.frames is not None:
+                found.update(example.encoded.frames.tobytes())
+        self.digest = found.hexdigest()
 
     def take(self, batch: Sequence[Any], epoch: int) -> list[EncodedExample]:
         """The examples of a batch (of :class:`Streamed`) as they are used in an epoch."""

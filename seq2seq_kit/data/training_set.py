@@ -62,8 +62,8 @@ def _kept(example: T | None, transform: Transform) -> T:
 
 
 def lengths(example: EncodedExample) -> tuple[int, int]:
-    """Source and target tokens."""
-    return len(example.source), len(example.target or [])
+    """Source tokens (or frames) and target tokens."""
+    return example.source_length, len(example.target or [])
 
 
 class TrainingSet(Sequence[EncodedExample]):

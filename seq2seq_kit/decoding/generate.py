@@ -170,7 +170,7 @@ def _decode_window(
     """The n-best of consecutive examples of the stream; ``first`` is the place of the first."""
     encoded = [system.task.encode(examples) for system in decoding.systems]
     sentences = sentence_inputs(decoding.systems[0].task, examples, encoded[0], first)
-    order = sorted(range(len(examples)), key=lambda i: len(encoded[0][i].source))
+    order = sorted(range(len(examples)), key=lambda i: encoded[0][i].source_length)
     found: dict[int, list[Hypothesis]] = {}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]

@@ -223,7 +223,7 @@ class Pipeline:
         if len(systems) == 1:
             return scores[0]
         weights = [system.weight for system in systems]
-        lengths = [len(encoded.source) for encoded in self.task.encode(examples)]
+        lengths = [encoded.source_length for encoded in self.task.encode(examples)]
         return score_ensemble(scores, weights, self.combination, options, lengths)
 
     def _score(

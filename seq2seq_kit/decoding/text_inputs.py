@@ -33,17 +33,17 @@ def sentence_inputs(
             that must not appear cannot then: it is passed over).
     """
     return [
-        _sentence_input(task, example, tuple(ids.source), first + i)
+        _sentence_input(task, example, ids, first + i)
         for i, (example, ids) in enumerate(zip(examples, encoded, strict=True))
     ]
 
 
-def _sentence_input(task: Task, example: Example, source: TokenSequence, key: int) -> SentenceInput:
+def _sentence_input(task: Task, example: Example, encoded: EncodedExample, key: int) -> SentenceInput:
     phrases = _Phrases(task, example)
     choices = phrases.several("choices", first=True)
     return SentenceInput(
-        source_length=len(source),
-        source=tuple(token for token in source if token != task.target_spec.eos_id) if task.shared_vocabulary else (),
+        source_length=encoded.source_length,
+        source=tuple(t for t in encoded.source if t != task.target_spec.eos_id) if task.shared_vocabulary else (),
         prefix=phrases.one("prefix"),
         constraints=phrases.constraints(),
         banned=phrases.several("banned", unknown=True),

@@ -156,10 +156,12 @@ def _peak(work: Callable[[], None], device: torch.device) -> int:
 
 
 def _tokens(task: Task, example: EncodedExample) -> tuple[list[str], list[str]]:
-    """Source and target tokens as a person would read them; ids where a task names no tokenizer."""
+    """Source and target tokens as a person would read them; ids where a task names no tokenizer. Of frames there is
+    their number."""
     tokenizers = task.tokenizers()
 
     def named(side: str, ids: Sequence[int]) -> list[str]:
         return tokenizers[side].tokens(ids) if side in tokenizers else [str(token) for token in ids]
 
-    return named("source", example.source), named("target", example.target or [])
+    source = named("source", example.source) if example.frames is None else [f"({len(example.frames):,} frames)"]
+    return source, named("target", example.target or [])
