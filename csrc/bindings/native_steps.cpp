@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "bindings/python_step.h"
-#include "torch/transformer_step_model.h"
+#include "torch/transformer_step.h"
 
 namespace py = pybind11;
 

@@ -1,19 +1,17 @@
 // From tensors by name to the weights of the native Transformer.
 #include <ATen/ATen.h>
 
-#include <map>
 #include <optional>
 #include <utility>
 
 #include "seq2seq_kit/errors.h"
-#include "torch/transformer_step_model.h"
+#include "torch/transformer_step.h"
+#include "torch/weight_reader.h"
 
 namespace seq2seq_kit {
 namespace {
 
 using kernels::Activation;
-using kernels::PackedMatrix;
-using kernels::Precision;
 
 Activation parse_activation(const std::string& name) {
   if (name == "relu") return Activation::relu;
@@ -23,70 +21,14 @@ Activation parse_activation(const std::string& name) {
   throw SearchError("there is no native activation '" + name + "'");
 }
 
-Precision parse_precision(const std::string& name) {
-  if (name == "fp32") return Precision::fp32;
-  if (name == "bf16") return Precision::bf16;
-  if (name == "int8") return Precision::int8;
-  throw SearchError("precision = '" + name + "': must be 'fp32', 'bf16' or 'int8'");
-}
-
-/// Tensors by name, checked.
-class Reader {
- public:
-  Reader(const NamedTensors& tensors, Precision precision) : precision_(precision) {
-    for (const auto& [name, tensor] : tensors) {
-      if (tensor.scalar_type() != at::kFloat || !tensor.is_cpu()) {
-        throw SearchError("weight '" + name + "' must be float32 on the CPU");
-      }
-      tensors_.emplace(name, tensor.contiguous());
-    }
-  }
-
-  bool has(const std::string& name) const { return tensors_.count(name) > 0; }
-
-  const at::Tensor& tensor(const std::string& name) const {
-    const auto found = tensors_.find(name);
-    if (found == tensors_.end()) throw SearchError("there is no weight '" + name + "'");
-    return found->second;
-  }
-
-  /// Empty where there is none.
-  std::vector<float> numbers(const std::string& name) const {
-    if (!has(name)) return {};
-    const at::Tensor& given = tensor(name);
-    return {given.const_data_ptr<float>(), given.const_data_ptr<float>() + given.numel()};
-  }
-
-  /// `name`.weight [outputs, inputs], and `name`.bias [outputs] where there is one.
-  PackedMatrix matrix(const std::string& name) const {
-    const at::Tensor& weight = tensor(name + ".weight");
-    if (weight.dim() != 2) throw SearchError("weight '" + name + ".weight' must have two dimensions");
-    const float* bias = nullptr;
-    if (has(name + ".bias")) {
-      if (tensor(name + ".bias").numel() != weight.size(0)) throw SearchError("'" + name + ".bias' has a wrong size");
-      bias = tensor(name + ".bias").const_data_ptr<float>();
-    }
-    return {weight.const_data_ptr<float>(), bias, weight.size(0), weight.size(1), precision_};
-  }
-
-  std::optional<PackedMatrix> optional_matrix(const std::string& name) const {
-    if (!has(name + ".weight")) return std::nullopt;
-    return matrix(name);
-  }
-
- private:
-  Precision precision_;
-  std::map<std::string, at::Tensor> tensors_;
-};
-
-std::optional<transformer::Norm> optional_norm(const Reader& reader, const TransformerOptions& options,
+std::optional<transformer::Norm> optional_norm(const WeightReader& reader, const TransformerOptions& options,
                                                const std::string& name) {
   if (!reader.has(name + ".weight")) return std::nullopt;
   return transformer::Norm{reader.numbers(name + ".weight"), reader.numbers(name + ".bias"),
                            static_cast<float>(options.norm_epsilon)};
 }
 
-transformer::Layer read_layer(const Reader& reader, const TransformerOptions& options, const std::string& name) {
+transformer::Layer read_layer(const WeightReader& reader, const TransformerOptions& options, const std::string& name) {
   const auto norm = [&](const std::string& which) {
     const auto found = optional_norm(reader, options, name + which);
     if (!found) throw SearchError("there is no weight '" + name + which + ".weight'");
@@ -114,7 +56,7 @@ transformer::Layer read_layer(const Reader& reader, const TransformerOptions& op
 }  // namespace
 
 std::shared_ptr<transformer::Weights> read_transformer(const TransformerOptions& options, const NamedTensors& tensors) {
-  const Reader reader(tensors, parse_precision(options.precision));
+  const WeightReader reader(tensors, options.precision);
   std::vector<transformer::Layer> layers;
   for (int64_t i = 0; i < options.layers; ++i) {
     layers.push_back(read_layer(reader, options, "layers." + std::to_string(i) + "."));

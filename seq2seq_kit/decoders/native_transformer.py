@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from seq2seq_kit.interfaces import Memory, Precision, TensorDict
 from seq2seq_kit.layers.dropout import Dropout, WordDropout
 from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.feed_forward import FeedForward
+from seq2seq_kit.layers.native_weights import own_tensors
 from seq2seq_kit.layers.norms import Residual
 from seq2seq_kit.layers.packed_weights import PackedLinear
 from seq2seq_kit.layers.positions import Positions, sinusoid_frequencies
@@ -28,7 +29,7 @@ KNOWN = (
     *(ScaledEmbedding, Positions, BucketBias, DistanceEmbeddings, Dropout, WordDropout, PackedLinear, Residual),
     *(SelfAttention, MultiheadAttention, FeedForward),
 )
-"""What the engine knows to compute; a subclass may do something else."""
+"""What the engine knows to compute inside of the decoder and its layers."""
 
 ACTIVATIONS = {"reglu": "relu", "geglu": "gelu", "geglu_tanh": "gelu_tanh", "swiglu": "silu"}
 """Of the gate."""
@@ -48,70 +49,8 @@ class NativeTransformer:
         return self.weights.step(memory.states, memory.mask, self.attention_wanted)
 
 
-class NativeWeights:
-    """A decoder's weights as the engine packs them, made at their first use and kept while they stay as they were.
-
-    Weights are packed anew when one was replaced, moved or written to. Writes through ``weight.data`` are the ones
-    torch does not count: call :meth:`clear` after them. Copies and pickles of the object are empty.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[Precision, tuple[_Weights, TransformerWeights]] = {}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return NativeWeights, ()
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._kept.clear()
-
-    def of(self, decoder: TransformerDecoder, precision: Precision) -> NativeTransformer | None:
-        """None where the engine cannot do what ``decoder`` does."""
-        if not _can_be_native(decoder):
-            return None
-        now = _Weights.of(decoder)
-        kept = self._kept.get(precision)
-        if kept is None or kept[0] != now:
-            kept = self._kept[precision] = now, _pack(decoder, precision)
-        return NativeTransformer(kept[1], decoder.attention_wanted)
-
-
-@dataclass(frozen=True)
-class _Weights:
-    """What tells whether weights are still the same."""
-
-    parameters: tuple[nn.Parameter, ...]  # kept, so that their ids are no others'
-    places: tuple[tuple[int, int, int], ...]  # of each the id, torch's count of writes, and the address of its data
-
-    @staticmethod
-    def of(decoder: nn.Module) -> _Weights:
-        parameters = tuple(decoder.parameters())
-        return _Weights(parameters, tuple((id(p), p._version, p.data_ptr()) for p in parameters))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Weights) and self.places == other.places
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _can_be_native(decoder: TransformerDecoder) -> bool:
-    from seq2seq_kit.decoders.transformer import DecoderLayer, TransformerDecoder
-
-    return (
-        not decoder.training
-        and not torch.is_autocast_enabled("cpu")
-        and all(p.is_cpu and p.dtype == torch.float32 and not p.is_inference() for p in decoder.parameters())
-        and all(
-            type(module) in (*KNOWN, TransformerDecoder, DecoderLayer)
-            and not module._forward_hooks
-            and not module._forward_pre_hooks
-            for module in decoder.modules()
-        )
-    )
-
-
-@torch.no_grad()
-def _pack(decoder: TransformerDecoder, precision: Precision) -> TransformerWeights:
+def pack(decoder: TransformerDecoder, precision: Precision) -> TransformerWeights:
+    """The weights of ``decoder``, by the engine's names for them."""
     from seq2seq_kit._engine import TransformerOptions, TransformerWeights
 
     layers = cast("list[DecoderLayer]", list(decoder.layers))
@@ -119,12 +58,12 @@ def _pack(decoder: TransformerDecoder, precision: Precision) -> TransformerWeigh
     source = cast("MultiheadAttention | None", layers[0].attention)
     tensors = {"embedding": decoder.embedding.weight} | _positions(decoder)
     if decoder.output_layer is not None:
-        tensors |= _tensors("output", decoder.output_layer)
+        tensors |= own_tensors("output", decoder.output_layer)
     else:
         tensors["output.weight"] = decoder.embedding.weight
         if decoder.output_bias is not None:
             tensors["output.bias"] = decoder.output_bias
-    tensors |= _tensors("embedding_norm", decoder.embedding_norm) | _tensors("norm", decoder.norm)
+    tensors |= own_tensors("embedding_norm", decoder.embedding_norm) | own_tensors("norm", decoder.norm)
     for i, layer in enumerate(layers):
         tensors |= {f"layers.{i}.{name}": tensor for name, tensor in _layer(layer).items()}
 
@@ -145,11 +84,6 @@ def _pack(decoder: TransformerDecoder, precision: Precision) -> TransformerWeigh
     return TransformerWeights(options, {name: tensor.detach() for name, tensor in tensors.items()})
 
 
-def _tensors(name: str, module: nn.Module) -> TensorDict:
-    """The module's own parameters: ``name.weight`` and ``name.bias``, as far as it has them."""
-    return {f"{name}.{own}": parameter for own, parameter in module.named_parameters(recurse=False)}
-
-
 def _positions(decoder: TransformerDecoder) -> TensorDict:
     positions = decoder.positions
     match positions.kind:
@@ -168,20 +102,20 @@ def _positions(decoder: TransformerDecoder) -> TensorDict:
 
 def _layer(layer: DecoderLayer) -> TensorDict:
     lookback = cast("SelfAttention", layer.autoregressive)
-    tensors = _tensors("self_norm", layer.autoregressive_residual.norm)
-    tensors |= _tensors("self.query_key_value", lookback.query_key_value) | _tensors("self.out", lookback.out)
+    tensors = own_tensors("self_norm", layer.autoregressive_residual.norm)
+    tensors |= own_tensors("self.query_key_value", lookback.query_key_value) | own_tensors("self.out", lookback.out)
     if lookback.distances is not None:
         tensors["self.distance_keys"], tensors["self.distance_values"] = lookback.distances.by_distance()
     if layer.attention is not None:
-        tensors |= _tensors("source_norm", layer.attention_residual.norm)
+        tensors |= own_tensors("source_norm", layer.attention_residual.norm)
         tensors |= _source(cast("MultiheadAttention", layer.attention), layer.context)
-    tensors |= _tensors("feed_forward_norm", layer.feed_forward_residual.norm)
-    hidden = _tensors("feed_forward.hidden", layer.feed_forward.hidden)
+    tensors |= own_tensors("feed_forward_norm", layer.feed_forward_residual.norm)
+    hidden = own_tensors("feed_forward.hidden", layer.feed_forward.hidden)
     if layer.feed_forward.gated:
         halves = {name: tensor.chunk(2) for name, tensor in hidden.items()}  # what is activated, and the other factor
         hidden = {name: half for name, (_, half) in halves.items()}
         tensors |= {name.replace("hidden", "gate"): half for name, (half, _) in halves.items()}
-    return tensors | hidden | _tensors("feed_forward.out", layer.feed_forward.out)
+    return tensors | hidden | own_tensors("feed_forward.out", layer.feed_forward.out)
 
 
 def _source(attention: MultiheadAttention, context: nn.Module) -> TensorDict:
@@ -193,4 +127,4 @@ def _source(attention: MultiheadAttention, context: nn.Module) -> TensorDict:
         bias = context.bias + context.weight @ out["bias"] if "bias" in out else context.bias
         out = {"weight": context.weight @ out["weight"], "bias": bias}
     tensors |= {f"source.out.{name}": tensor for name, tensor in out.items()}
-    return tensors | _tensors("source.query", attention.query)
+    return tensors | own_tensors("source.query", attention.query)

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seq2seq_kit.config import component_field
-from seq2seq_kit.decoders.native_transformer import NativeTransformer, NativeWeights
+from seq2seq_kit.decoders.native_transformer import KNOWN, NativeTransformer, pack
 from seq2seq_kit.decoders.prefix import add_prefix, strip_prefix
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
@@ -32,6 +32,7 @@ from seq2seq_kit.layers.dropout import Dropout, WordDropout
 from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
+from seq2seq_kit.layers.native_weights import NativeWeights, is_as_known
 from seq2seq_kit.layers.norms import Residual, embedding_norm, final_norm
 from seq2seq_kit.layers.packed_weights import PackedLinear, PackedWeights
 from seq2seq_kit.layers.positions import ABSOLUTE, Positions, Relations
@@ -111,7 +112,7 @@ class TransformerDecoder(Decoder):
         elif config.output_bias:
             self.output_bias = nn.Parameter(torch.zeros(target.vocab_size))
         self._packed = PackedWeights()
-        self._native = NativeWeights()
+        self._native = NativeWeights(pack)
 
     def train(self, mode: bool = True) -> TransformerDecoder:
         if mode:
@@ -169,7 +170,9 @@ class TransformerDecoder(Decoder):
     def native(self, precision: Precision = "fp32") -> NativeTransformer | None:
         """With self-attention and ``multihead`` attention, for this class itself: a subclass may compute otherwise, and
         has to offer it anew. In eval mode, on the CPU, in float32."""
-        return self._native.of(self, precision)
+        if not is_as_known(self, (*KNOWN, TransformerDecoder, DecoderLayer)):
+            return None
+        return NativeTransformer(self._native.of(self, precision), self.attention_wanted)
 
     def _numbered_layers(self) -> Iterator[tuple[int, DecoderLayer]]:
         return enumerate(cast("Iterable[DecoderLayer]", self.layers))

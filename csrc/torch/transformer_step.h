@@ -3,9 +3,9 @@
 #include <memory>
 #include <string>
 
-#include "core/transformer/decoder.h"
+#include "core/transformer/source.h"
+#include "core/transformer/weights.h"
 #include "seq2seq_kit/step_model.h"
-#include "seq2seq_kit/top_step_model.h"
 #include "torch/tensors.h"
 
 namespace seq2seq_kit {
@@ -27,33 +27,6 @@ struct TransformerOptions {
 
 /// Packs the weights of a decoder: float32 tensors on the CPU, by name. That of the embedding is kept as it is.
 std::shared_ptr<transformer::Weights> read_transformer(const TransformerOptions& options, const NamedTensors& tensors);
-
-/// Our Transformer decoder as the search drives it: without Python, and without torch's operations.
-class TransformerStepModel : public TopStepModel {
- public:
-  /// `source` is null for a language model; `attention_wanted`: to the source.
-  TransformerStepModel(std::shared_ptr<const transformer::Weights> weights,
-                       std::shared_ptr<const transformer::Source> source, bool attention_wanted);
-
-  void init(int64_t batch, int64_t max_beams) override;
-  StepScores step(const at::Tensor& tokens, const at::Tensor& position) override;
-  TopScores step_top(const at::Tensor& tokens, const at::Tensor& position, int64_t count,
-                     const std::vector<int64_t>& asked) override;
-  void select(const Selection& selection) override;
-  int64_t vocab() const override { return weights_->vocab(); }
-  at::Device device() const override { return at::kCPU; }
-
- private:
-  /// Zeros [B, K, S']; undefined where no attention is wanted.
-  at::Tensor no_attention(const at::Tensor& tokens) const;
-
-  std::shared_ptr<const transformer::Weights> weights_;
-  std::shared_ptr<const transformer::Source> source_;
-  bool attention_wanted_;
-  transformer::Decoder decoder_;
-  int64_t beams_ = 1;
-  at::Tensor scores_;  // room for those of a step, taken again where nobody has kept them
-};
 
 /// The memory of a batch, projected for a decoder.
 class TransformerStep : public NativeStep {

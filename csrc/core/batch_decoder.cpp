@@ -1,0 +1,42 @@
+#include "core/batch_decoder.h"
+
+#include "core/kernels/multiply.h"
+
+namespace seq2seq_kit {
+namespace {
+
+/// One output of x [rows, inputs], into every `stride`-th number of `out`: the panel that it lies in is multiplied.
+void multiply_one(const kernels::PackedMatrix& matrix, int64_t output, const float* x, int64_t rows, float* out,
+                  int64_t stride) {
+  const auto& packed = matrix.packed();
+  const int64_t panel = output / kernels::kPanel;
+  float products[kernels::kPanel];
+  for (int64_t row = 0; row < rows; ++row, x += matrix.inputs(), out += stride) {
+    const kernels::PackedRows inputs = kernels::Inputs::of_this_thread().pack(packed, x, 1, matrix.inputs());
+    kernels::multiply_panels(packed, panel, panel + 1, inputs, 1, products, kernels::kPanel, kernels::Activation::none,
+                             nullptr);
+    *out = products[output % kernels::kPanel];
+  }
+}
+
+}  // namespace
+
+void BatchDecoder::step(std::span<const int64_t> tokens, int64_t threads, float* scores, float* attention) {
+  run(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
+    kernels::multiply(*output_, hidden, last - first, output_->inputs(), scores + first * vocab(), vocab());
+  });
+}
+
+void BatchDecoder::step_top(std::span<const int64_t> tokens, int64_t threads, const Top& top, float* attention) {
+  const auto asked = static_cast<int64_t>(top.asked.size());
+  run(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
+    const int64_t at = first * top.count;
+    kernels::multiply_top(*output_, hidden, last - first, output_->inputs(), top.count, top.scores + at,
+                          top.tokens + at, top.log_sums + first);
+    for (int64_t i = 0; i < asked; ++i) {
+      multiply_one(*output_, top.asked[i], hidden, last - first, top.asked_scores + first * asked + i, asked);
+    }
+  });
+}
+
+}  // namespace seq2seq_kit

@@ -1,0 +1,55 @@
+// A decoder that writes a batch by itself: no Python, and no tensors. Torch-free.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "core/kernels/packed_matrix.h"
+
+namespace seq2seq_kit {
+
+/// What native decoders have in common: an output layer behind what each computes in its own way.
+class BatchDecoder {
+ public:
+  virtual ~BatchDecoder() = default;
+
+  int64_t vocab() const { return output_->outputs(); }
+
+  /// Begins with `batch` sentences of one hypothesis each.
+  virtual void start(int64_t batch) = 0;
+
+  /// One time step: the logits [rows, V] after `tokens` [rows], on at most `threads` threads. The attention to the
+  /// source is added to `attention` [rows, S'], unless that is null.
+  void step(std::span<const int64_t> tokens, int64_t threads, float* scores, float* attention);
+
+  /// What a step gives in the place of all logits: see `TopScores` of the step contract.
+  struct Top {
+    int64_t count;                   // at most V
+    float* scores;                   // [rows, count]
+    int64_t* tokens;                 // [rows, count]
+    float* log_sums;                 // [rows]
+    std::span<const int64_t> asked;  // tokens below V
+    float* asked_scores;             // [rows, asked]
+  };
+
+  /// As `step`; the logits are those of `step`, to the bit.
+  void step_top(std::span<const int64_t> tokens, int64_t threads, const Top& top, float* attention);
+
+  /// Which sentences and hypotheses go on: see `Selection` of the step contract.
+  virtual void select(std::span<const int64_t> survivors, std::span<const int64_t> rows, int64_t beams) = 0;
+
+ protected:
+  /// `output` [V, H] must stay.
+  explicit BatchDecoder(const kernels::PackedMatrix& output) : output_(&output) {}
+
+  /// Calls `finish` with what the output layer reads, [last - first, H], of all rows [first, last), block by block; on
+  /// several threads at once.
+  using Finish = std::function<void(int64_t first, int64_t last, const float* hidden)>;
+  virtual void run(std::span<const int64_t> tokens, int64_t threads, float* attention, const Finish& finish) = 0;
+
+ private:
+  const kernels::PackedMatrix* output_;
+};
+
+}  // namespace seq2seq_kit

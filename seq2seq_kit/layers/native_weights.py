@@ -1,0 +1,81 @@
+"""A module's weights as the engine packs them: when they may be, and for how long they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import nn
+
+from seq2seq_kit.interfaces import Precision, TensorDict
+
+Packed = TypeVar("Packed")
+
+
+class NativeWeights(Generic[Packed]):
+    """Packed weights, made at their first use and kept while the module's stay as they were.
+
+    Weights are packed anew when one was replaced, moved or written to. Writes through ``weight.data`` are the ones
+    torch does not count: call :meth:`clear` after them. Copies and pickles of the object are empty.
+
+    Args:
+        pack: makes them of the module; a function that can be pickled.
+    """
+
+    def __init__(self, pack: Callable[[Any, Precision], Packed]) -> None:
+        self._pack = pack
+        self._kept: dict[Precision, tuple[_Weights, Packed]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NativeWeights, (self._pack,)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._kept.clear()
+
+    def of(self, module: nn.Module, precision: Precision) -> Packed:
+        """Those of ``module``, for which :func:`is_as_known` holds."""
+        now = _Weights.of(module)
+        kept = self._kept.get(precision)
+        if kept is None or kept[0] != now:
+            with torch.no_grad():
+                kept = self._kept[precision] = now, self._pack(module, precision)
+        return kept[1]
+
+
+def is_as_known(module: nn.Module, known: Collection[type]) -> bool:
+    """Whether ``module`` computes what the engine knows: in eval mode, on the CPU, in float32, itself and all its parts
+    of a ``known`` class (a subclass may do something else) and without hooks."""
+    return (
+        not module.training
+        and not torch.is_autocast_enabled("cpu")
+        and all(p.is_cpu and p.dtype == torch.float32 and not p.is_inference() for p in module.parameters())
+        and all(
+            type(part) in known and not part._forward_hooks and not part._forward_pre_hooks for part in module.modules()
+        )
+    )
+
+
+def own_tensors(name: str, module: nn.Module) -> TensorDict:
+    """The module's own parameters, without those of its parts: ``name.weight``, ``name.bias`` and what else it has."""
+    return {f"{name}.{own}": parameter for own, parameter in module.named_parameters(recurse=False)}
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """What tells whether weights are still the same."""
+
+    parameters: tuple[nn.Parameter, ...]  # kept, so that their ids are no others'
+    places: tuple[tuple[int, int, int], ...]  # of each the id, torch's count of writes, and the address of its data
+
+    @staticmethod
+    def of(module: nn.Module) -> _Weights:
+        parameters = tuple(module.parameters())
+        return _Weights(parameters, tuple((id(p), p._version, p.data_ptr()) for p in parameters))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Weights) and self.places == other.places
+
+    __hash__ = None  # type: ignore[assignment]
