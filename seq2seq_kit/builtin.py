@@ -40,6 +40,7 @@ def register_components() -> list[Component]:
         c("metric", "bleu", "metrics.bleu", "BLEU", "sacreBLEU (Post 2018), 0 to 100"),
         c("metric", "chrf", "metrics.chrf", "ChrF", "character F-score (Popović 2015), 0 to 100"),
         c("metric", "exact", "metrics.exact", "ExactMatch", "outputs equal to a reference, in percent"),
+        c("metric", "ser", "metrics.exact", "SequenceErrorRate", "outputs unlike every reference, in percent"),
         c("metric", "ter", "metrics.ter", "TER", "translation edit rate (Snover et al. 2006), in percent"),
         c("metric", "wer", "metrics.error_rate", "WordErrorRate", "word edits per reference word, in percent"),
         c("metric", "cer", "metrics.error_rate", "CharacterErrorRate", "character edits per reference character"),
@@ -64,5 +65,7 @@ def register_components() -> list[Component]:
         c("schedule", "one_cycle", "training.schedules", "OneCycle", "up, then down to almost nothing (Smith 2018)"),
         c("schedule", "plateau", "training.schedules", "Plateau", "falls when validations get no better"),
         c("task", "translation", "tasks.translation", "Translation", "one language to another", verb="translate"),
+        c("task", "pronunciation", "tasks.pronunciation", "Pronunciation", "words to phonemes", verb="pronounce"),
+        c("task", "plain", "tasks.plain", "Plain", "any sequence to any other", verb="transduce"),
         c("task", "language_model", "tasks.language_model", "LanguageModel", "text without a source", verb="generate"),
     ]

@@ -483,6 +483,18 @@ class Task(ABC):
     def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Iterator[Example]:
         """The examples of a data file (or of parallel files, one a side)."""
 
+    def example(self, given: str | Mapping[str, Any]) -> Example:
+        """What a user gives to be decoded, as an example: a line of text, or a record with named fields. By default the
+        text, or the record's ``source``, is the source.
+
+        Raises:
+            DataError: a field is missing or wrong; the message is the rest of a sentence that begins with where.
+        """
+        source = given.get("source") if isinstance(given, Mapping) else given
+        if not isinstance(source, str):
+            raise DataError("is not an object with a text 'source'")
+        return Example(source)
+
     @abstractmethod
     def prepare(self, examples: Iterable[Example]) -> None:
         """Learn tokenizers from the training examples, which can be iterated over several times, and set the specs."""
@@ -537,6 +549,7 @@ class Output:
     finish: Finish = "eos"  # why it ended
     top_tokens: list[list[tuple[str, float]]] = field(default_factory=list)  # each step's likeliest, in nats
     unmet: list[int] = field(default_factory=list)  # which of the example's constraints it does not meet
+    facts: dict[str, Any] = field(default_factory=dict)  # what else the task says of it, as JSON values by name
 
 
 @dataclass

@@ -19,6 +19,7 @@ from sacrebleu.metrics import BLEU, CHRF
 from benchmarks.support import results
 from benchmarks.support.harness import ROOT, Options
 from benchmarks.support.load import ForeignLoad
+from seq2seq_kit.registry import registry
 
 DATA = ROOT.parent / "shared" / "data"
 """The real corpora, which are not part of the repository."""
@@ -113,8 +114,10 @@ def _children_seconds() -> float:
 
 
 def translate(folder: Path, sources: Sequence[str], threads: int, *options: str) -> list[str]:
-    """Run ``s2s translate``."""
-    command = [*S2S, "translate", str(folder), "--threads", str(threads), *options]
+    """Run the verb of the run's task, ``s2s translate`` for instance."""
+    task = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))["config"]["task"]["name"]
+    verb = registry().find("task", task).component.verb
+    command = [*S2S, str(verb), str(folder), "--threads", str(threads), *options]
     text = "".join(source + "\n" for source in sources)
     done = subprocess.run(command, cwd=ROOT, input=text, stdout=subprocess.PIPE, text=True, check=True)
     outputs = done.stdout.split("\n")[:-1]

@@ -69,7 +69,7 @@ def _command(verb: str) -> Callable[..., None]:
         stream: Annotated[bool, typer.Option("--stream", help="Write words as soon as they are settled.")] = False,
         jsonl: Annotated[
             bool,
-            typer.Option("--jsonl", help="Input is JSONL: source, and prefix, constraints, banned, choices."),
+            typer.Option("--jsonl", help="Input is JSONL: fields of the task; prefix, constraints, banned, choices."),
         ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
         attention: Annotated[bool, typer.Option(help="With --json: the attention weights and alignment too.")] = False,
@@ -115,6 +115,7 @@ def _command(verb: str) -> Callable[..., None]:
         interactive = file is None and sys.stdin.isatty()
         source = open_input(file)
         examples = read_examples(
+            pipeline.task,
             source,
             str(file or "stdin"),
             as_json=jsonl,
@@ -205,6 +206,7 @@ def as_dict(output: Output) -> dict[str, Any]:
         record["top_tokens"] = output.top_tokens
     if output.unmet:
         record["unmet"] = output.unmet
+    record |= output.facts
     if output.attention is not None:
         from seq2seq_kit.decoding.copying import hard_alignment
 

@@ -5,38 +5,47 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
-    from seq2seq_kit.interfaces import Example
+    from seq2seq_kit.interfaces import Example, Task
 
 
 def read_examples(
-    stream: IO[bytes], name: str, *, as_json: bool, skip: bool, max_length: int, prefix: str | None = None
+    task: Task,
+    stream: IO[bytes],
+    name: str,
+    *,
+    as_json: bool,
+    skip: bool,
+    max_length: int,
+    prefix: str | None = None,
 ) -> Iterator[Example]:
-    """One example a line.
+    """One example a line, as the task understands it.
 
     Args:
         name: of the stream, for messages.
-        as_json: a line is an object: ``source``, and any of :data:`seq2seq_kit.decoding.text_inputs.WISHES`.
+        as_json: a line is an object: ``source``, or what else the task reads, and any of
+            :data:`seq2seq_kit.decoding.text_inputs.WISHES`.
         skip: a bad line becomes an empty source, whose output is empty too; else it stops the stream.
         max_length: most characters of a source.
         prefix: what outputs start with that say nothing else.
     """
     from seq2seq_kit.interfaces import Example
 
-    parse = _object if as_json else _sentence
     for number, raw in enumerate(stream, 1):
         try:
-            example = parse(_text(raw), number)
+            text = _text(raw)
+            example = _from_object(task, text) if as_json else task.example(text)
+            example.id = number
             if len(example.source) > max_length:
                 raise ValueError(
                     f"has {len(example.source):,} characters, more than the limit of {max_length:,} "
                     "(--max-source-length)"
                 )
-        except ValueError as problem:
+        except (ValueError, DataError) as problem:
             if not skip:
                 raise DataError(f"{name}, line {number}: {problem}; --on-error skip leaves its output empty") from None
             print(f"{name}, line {number}: {problem}; skipped", file=sys.stderr)
@@ -53,20 +62,15 @@ def _text(raw: bytes) -> str:
         raise ValueError(f"is not valid UTF-8 (byte {error.start})") from None
 
 
-def _sentence(text: str, number: int) -> Example:
-    from seq2seq_kit.interfaces import Example
-
-    return Example(text, id=number)
-
-
-def _object(text: str, number: int) -> Example:
+def _from_object(task: Task, text: str) -> Example:
     from seq2seq_kit.decoding.text_inputs import WISHES
-    from seq2seq_kit.interfaces import Example
 
     try:
-        values = json.loads(text)
+        values: Any = json.loads(text)
     except (ValueError, RecursionError):
         raise ValueError("is not valid JSON") from None
-    if not isinstance(values, dict) or not isinstance(values.get("source"), str):
-        raise ValueError("is not an object with a text 'source'")
-    return Example(values["source"], id=number, extras={name: values[name] for name in WISHES if name in values})
+    if not isinstance(values, dict):
+        raise ValueError("is not a JSON object")
+    example = task.example(values)
+    example.extras |= {name: values[name] for name in WISHES if name in values}
+    return example

@@ -22,7 +22,7 @@ from seq2seq_kit.decoding.stepper import Stepper, check
 from seq2seq_kit.decoding.stream import stream
 from seq2seq_kit.decoding.text_inputs import sentence_inputs
 from seq2seq_kit.device import check_device
-from seq2seq_kit.errors import UserError
+from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.interfaces import Example, Output, Precision, Processor
 from seq2seq_kit.registry import build, registry
 
@@ -98,7 +98,7 @@ class Pipeline:
 
     def __call__(
         self,
-        sources: Iterable[str],
+        sources: Iterable[str | Mapping[str, Any]],
         *,
         prefixes: Sequence[str] | None = None,
         constraints: Sequence[Sequence[str | Sequence[str]]] | None = None,
@@ -112,7 +112,8 @@ class Pipeline:
         """One output for each source, in order.
 
         Args:
-            sources: for a task without a source, what each output starts with.
+            sources: texts, or records with the fields that the task reads; for a task without a source, what each
+                output starts with.
             prefixes: what each output must start with.
             constraints: for each source the phrases that must appear; a list of phrases: one of them must.
             banned: for each source the phrases that must not appear.
@@ -125,7 +126,7 @@ class Pipeline:
         if isinstance(sources, str):
             raise UserError("give a list of sentences, not one string: [sentence]")
         wishes = {"prefix": prefixes, "constraints": constraints, "banned": banned, "choices": choices}
-        examples = [Example(source) for source in sources]
+        examples = [self._example(source, place) for place, source in enumerate(sources)]
         for name, values in wishes.items():
             if values is None:
                 continue
@@ -135,6 +136,12 @@ class Pipeline:
                 example.extras[name] = value
         how: dict[str, Any] = {"mbr": mbr, "replace_unknown": replace_unknown, "batch_size": batch_size}
         return list(self.outputs(examples, self.options(attention=True, **options), **how))
+
+    def _example(self, given: str | Mapping[str, Any], place: int) -> Example:
+        try:
+            return self.task.example(given)
+        except DataError as error:
+            raise DataError(f"source {place} (from 0) {error}") from None
 
     def outputs(
         self, examples: Iterable[Example], options: SearchOptions, *, mbr: str | None = None, **how: Any
@@ -170,7 +177,7 @@ class Pipeline:
 
     def stream(
         self,
-        source: str,
+        source: str | Mapping[str, Any],
         *,
         prefix: str | None = None,
         constraints: Sequence[str | Sequence[str]] | None = None,
@@ -181,7 +188,9 @@ class Pipeline:
         """The output of one source in pieces, each as soon as it is settled: none is taken back, and together they are
         the text that :meth:`__call__` gives. Closing the iterator ends the search."""
         wishes = {"prefix": prefix, "constraints": constraints, "banned": banned, "choices": choices}
-        return self.stream_example(Example(source, extras=wishes), self.options(**options))
+        example = self._example(source, 0)
+        example.extras |= wishes
+        return self.stream_example(example, self.options(**options))
 
     def stream_example(self, example: Example, options: SearchOptions, place: int = 0) -> Iterator[str]:
         """As :meth:`stream`; ``place``: the example's number in its stream of examples, for samples."""

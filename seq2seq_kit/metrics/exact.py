@@ -1,4 +1,4 @@
-"""Exact match."""
+"""Exact match, and its opposite, the sequence error rate."""
 
 from __future__ import annotations
 
@@ -28,3 +28,19 @@ class ExactMatch(Metric):
             for output, accepted in zip(outputs, references, strict=True)
         )
         return 100 * equal / len(outputs)
+
+
+class SequenceErrorRateConfig(ComponentConfig):
+    """Configuration of :class:`SequenceErrorRate`."""
+
+    name: str = "ser"
+
+
+class SequenceErrorRate(ExactMatch):
+    """How many outputs equal none of their references, in percent; of pronunciations, the word error rate."""
+
+    higher_is_better = False
+
+    def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+        """The share of wrong outputs, 0 to 100."""
+        return 100 - super().__call__(outputs, references)

@@ -41,8 +41,6 @@ class PairConfig(TaskConfig):
     """The name of the target in JSONL data."""
     extra_fields: list[str] = []
     """Further fields of JSONL, Parquet and hub data, kept beside the text in ``Example.extras``; for filters."""
-    reverse: bool = False
-    """The other way round: the second column of TSV data, or the second of two files, is the source."""
     metrics: list[component_field("metric")] = Field(  # type: ignore[valid-type]
         default=["chrf", "bleu"], min_length=1
     )
@@ -69,6 +67,8 @@ class PairTask(TextTask):
     """
 
     config: PairConfig
+    reverse: bool = False
+    """The second column of TSV data, or the second of two files, is the source."""
 
     def __init__(self, config: PairConfig) -> None:
         self.config = config
@@ -88,7 +88,7 @@ class PairTask(TextTask):
         """The pairs of a TSV or JSONL file, or of two parallel files; see :class:`Examples`."""
         c = self.config
         fields = {"source_field": c.source_field, "target_field": c.target_field, "extra_fields": c.extra_fields}
-        return Examples(paths, on_error, reverse=c.reverse, **fields)
+        return Examples(paths, on_error, reverse=self.reverse, **fields)
 
     def prepare(self, examples: Iterable[Example]) -> None:
         """Learn the tokenizers: each from its side, or a shared one from both."""

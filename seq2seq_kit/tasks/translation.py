@@ -12,6 +12,8 @@ class TranslationConfig(PairConfig):
     name: str = "translation"
     shared_vocabulary: bool = False
     """The two tokenizers, though not one, are known to give an id the same meaning: those of a pretrained model."""
+    reverse: bool = False
+    """Translate the other way: the second column of TSV data, or the second of two files, is the source."""
 
 
 class Translation(PairTask):
@@ -21,6 +23,7 @@ class Translation(PairTask):
 
     def __init__(self, config: TranslationConfig) -> None:
         super().__init__(config)
+        self.reverse = config.reverse
         self.shared_vocabulary = config.shared_tokenizer or config.shared_vocabulary
 
     def _set_specs(self) -> None:
