@@ -46,6 +46,9 @@ def register_components() -> list[Component]:
         c("metric", "cer", "metrics.error_rate", "CharacterErrorRate", "character edits per reference character"),
         c("metric", "per", "metrics.error_rate", "PhonemeErrorRate", "phoneme edits per reference phoneme"),
         c("metric", "edit_distance", "metrics.error_rate", "EditDistance", "mean edits to the nearest reference"),
+        c("metric", "rouge1", "metrics.rouge", "Rouge1", "words in common (Lin 2004), F1 in percent"),
+        c("metric", "rouge2", "metrics.rouge", "Rouge2", "pairs of words in common (Lin 2004), F1 in percent"),
+        c("metric", "rouge_l", "metrics.rouge", "RougeL", "longest common subsequence (Lin 2004), F1 in percent"),
         c("transform", "length", "transforms.length", "Length", "filter: neither side too short or too long"),
         c("transform", "ratio", "transforms.ratio", "Ratio", "filter: neither side much longer than the other"),
         c("transform", "duplicates", "transforms.duplicates", "Duplicates", "filter: no pair, source or target twice"),
@@ -67,5 +70,6 @@ def register_components() -> list[Component]:
         c("task", "translation", "tasks.translation", "Translation", "one language to another", verb="translate"),
         c("task", "pronunciation", "tasks.pronunciation", "Pronunciation", "words to phonemes", verb="pronounce"),
         c("task", "plain", "tasks.plain", "Plain", "any sequence to any other", verb="transduce"),
+        c("task", "summarization", "tasks.summarization", "Summarization", "long to short", verb="summarize"),
         c("task", "language_model", "tasks.language_model", "LanguageModel", "text without a source", verb="generate"),
     ]

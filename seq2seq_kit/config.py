@@ -75,6 +75,12 @@ class TaskConfig(ComponentConfig):
     search_defaults: ClassVar[Mapping[str, Any]] = {}
     """Search options that a run of this task has where its ``search:`` section says nothing of them."""
 
+    @property
+    def longest_source(self) -> int:
+        """Tokens of a source that the task lets through, if it cuts longer ones: ``data.max_length``, which leaves
+        longer examples out of training, must not be below. 0: it cuts none."""
+        return 0
+
 
 def component_field(kind: str) -> Any:
     """The type of a field that holds a component's section: validated by the class which that component declares."""

@@ -478,6 +478,8 @@ class Task(ABC):
     """An id means the same token in a source and in a target."""
     group_references: bool = True
     """In evaluation data, lines of one source are one example with several references."""
+    longest_line: int = 10_000
+    """Characters of an input line that the task's verb takes, unless it is told otherwise."""
 
     @abstractmethod
     def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Iterator[Example]:
@@ -525,6 +527,15 @@ class Task(ABC):
     @abstractmethod
     def metrics(self) -> dict[str, Metric]:
         """The task's metrics by name; the first one is the main one."""
+
+    def baselines(self, examples: Sequence[Example]) -> dict[str, list[str]]:
+        """By name, what answers made without a model would be, to be scored beside a run's outputs; by default none."""
+        return {}
+
+    def notices(self) -> list[str]:
+        """What a user should know of the examples encoded since the last call, such as how many were cut; each a
+        sentence without its end."""
+        return []
 
     @abstractmethod
     def save(self, directory: Path) -> None:

@@ -184,6 +184,19 @@ class RunConfig(Config):
             raise PydanticCustomError("sentence", "model.encoder: the task {task} {problem}", parts)
         return self
 
+    @model_validator(mode="after")
+    def _reads_what_is_cut(self) -> RunConfig:
+        longest = self.task.longest_source if isinstance(self.task, TaskConfig) else 0
+        if longest > self.data.max_length:
+            parts = {"longest": longest, "max_length": self.data.max_length}
+            raise PydanticCustomError(
+                "sentence",
+                "data.max_length: leaves out of training what is longer than {max_length} tokens, and the task cuts "
+                "sources to {longest} (task.max_source_length): set it to {longest} or more",
+                parts,
+            )
+        return self
+
     @field_validator("search", mode="before")
     @classmethod
     def _with_the_tasks_defaults(cls, value: Any, info: ValidationInfo) -> Any:

@@ -20,7 +20,7 @@ from seq2seq_kit.registry import registry
 if TYPE_CHECKING:
     from seq2seq_kit.decoding.options import SearchOptions
     from seq2seq_kit.decoding.pipeline import Pipeline
-    from seq2seq_kit.interfaces import Example, Output
+    from seq2seq_kit.interfaces import Example, Output, Task
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -74,7 +74,10 @@ def _command(verb: str) -> Callable[..., None]:
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
         attention: Annotated[bool, typer.Option(help="With --json: the attention weights and alignment too.")] = False,
         on_error: Annotated[str, typer.Option(help="A bad line: 'stop', or 'skip' (empty output).")] = "stop",
-        max_source_length: Annotated[int, typer.Option(help="Most characters of an input line.")] = 10_000,
+        skip_bad: flags.SkipBad = False,
+        max_source_length: Annotated[
+            int | None, typer.Option(help="Most characters of an input line; default: the task's, often 10000.")
+        ] = None,
         batch_size: flags.BatchSize = 32,
         checkpoint: flags.Checkpoint = "best",
         device: flags.Device = "cpu",
@@ -82,7 +85,7 @@ def _command(verb: str) -> Callable[..., None]:
         stepper: flags.Stepper = "auto",
         precision: flags.Precision = "fp32",
     ) -> None:
-        flags.one_of("--on-error", on_error, ("stop", "skip"))
+        skip = flags.skips(on_error, skip_bad)
         if stream and (as_json or mbr or replace_unknown or (n_best or 1) > 1):
             raise UserError(
                 "--stream writes one text as it comes: leave out --json, --n-best, --mbr, --replace-unknown"
@@ -119,13 +122,14 @@ def _command(verb: str) -> Callable[..., None]:
             source,
             str(file or "stdin"),
             as_json=jsonl,
-            skip=on_error == "skip",
-            max_length=max_source_length,
+            skip=skip,
+            max_length=pipeline.task.longest_line if max_source_length is None else max_source_length,
             prefix=prefix,
         )
         with source, open_output(output) as sink:
             if stream:
                 _stream(pipeline, examples, options, sink)
+                tell(pipeline.task)
                 return
             how: dict[str, Any] = {"batch_size": batch_size, "window": 1 if interactive else None}
             answers = pipeline.outputs(examples, options, mbr=mbr, replace_unknown=copied, **how)
@@ -133,8 +137,15 @@ def _command(verb: str) -> Callable[..., None]:
                 sink.write(_json_line(answer) if as_json else _text_lines(answer, index, options.n_best))
                 if interactive:
                     sink.flush()
+        tell(pipeline.task)
 
     return command
+
+
+def tell(task: Task) -> None:
+    """Print what the task has to say of what was decoded."""
+    for notice in task.notices():
+        print(notice, file=sys.stderr)
 
 
 def _stream(pipeline: Pipeline, examples: Iterator[Example], options: SearchOptions, sink: IO[str]) -> None:

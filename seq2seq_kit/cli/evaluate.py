@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seq2seq_kit.cli import search_flags as flags
+from seq2seq_kit.cli.decode import tell
 from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def evaluate(
     ensemble: flags.Partners = None,
     weights: flags.Weights = None,
     combination: flags.Combination = "linear",
-    on_error: Annotated[str, typer.Option(help="A malformed line: 'stop' or 'skip'.")] = "stop",
+    on_error: flags.OnError = "stop",
+    skip_bad: flags.SkipBad = False,
     each_line: Annotated[
         bool, typer.Option("--each-line", help="Score every line alone, a source that comes again too.")
     ] = False,
@@ -58,19 +60,20 @@ def evaluate(
 
     from seq2seq_kit.console import stderr
     from seq2seq_kit.data.references import with_references
+    from seq2seq_kit.evaluation.evaluate import baseline_scores
     from seq2seq_kit.evaluation.evaluate import evaluate as score
 
-    flags.one_of("--on-error", on_error, ("stop", "skip"))
+    how = "skip" if flags.skips(on_error, skip_bad) else "stop"
     pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads, stepper, precision)
     named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
     options = flags.search_options(pipeline, preset, settings, **named)
     if pipeline.task.source_spec is None:
         if output is not None:
             raise UserError(f"--output: {run} is a language model, which is evaluated without writing anything")
-        _evaluate_texts(pipeline, data, on_error, options, as_json, batch_size)
+        _evaluate_texts(pipeline, data, how, options, as_json, batch_size)
         return
     by_source = pipeline.task.group_references and not each_line
-    examples = with_references(pipeline.task.read(data, on_error), by_source=by_source)  # type: ignore[arg-type]
+    examples = with_references(pipeline.task.read(data, how), by_source=by_source)  # type: ignore[arg-type]
     with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as progress:
         bar = progress.add_task("decoding", total=len(examples))
         result = score(
@@ -83,6 +86,8 @@ def evaluate(
             progress=lambda n: progress.advance(bar, n),
             **pipeline.parts(),
         )
+    result.baselines = baseline_scores(pipeline.task, examples)
+    tell(pipeline.task)
     if output is not None:
         output.write_text("".join(o.text + "\n" for o in result.outputs), encoding="utf-8")
     if as_json:
@@ -115,9 +120,12 @@ def print_evaluation(result: Evaluation, title: str, show: int) -> None:
     table = Table(title=f"{title}: {len(result.examples):,} sources, {rate:,.0f} tokens/s", title_justify="left")
     table.add_column("metric")
     table.add_column("score", justify="right")
+    for baseline in result.baselines:
+        table.add_column(baseline, justify="right")
     table.add_column("signature", style="dim")
     for name, value in result.metrics.items():
-        table.add_row(name, f"{value:.2f}", result.signatures[name])
+        beside = (f"{scores[name]:.2f}" for scores in result.baselines.values())
+        table.add_row(name, f"{value:.2f}", *beside, result.signatures[name])
     console.print(table)
     if show:
         console.print(outputs_table(result, show))

@@ -47,7 +47,7 @@ def read_examples(
                 )
         except (ValueError, DataError) as problem:
             if not skip:
-                raise DataError(f"{name}, line {number}: {problem}; --on-error skip leaves its output empty") from None
+                raise DataError(f"{name}, line {number}: {problem}; --skip-bad leaves its output empty") from None
             print(f"{name}, line {number}: {problem}; skipped", file=sys.stderr)
             example = Example("", id=number)
         if prefix is not None and example.source:

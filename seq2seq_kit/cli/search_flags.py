@@ -44,7 +44,15 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")]
 Threads = Annotated[int | None, typer.Option(help="Threads of this process.")]
 Stepper = Annotated[str, typer.Option(help="What steps the decoder: 'native' (C++), 'python', or 'auto'.")]
 Precision = Annotated[str, typer.Option(help="Of a native stepper: 'fp32', 'bf16' or 'int8'.")]
+OnError = Annotated[str, typer.Option(help="A malformed line: 'stop', or 'skip' it.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="The same as --on-error skip: the rest is still done.")]
 BatchSize = Annotated[int, typer.Option(help="Sentences a batch.", min=1)]
+
+
+def skips(on_error: str, skip_bad: bool) -> bool:
+    """Are bad lines to be skipped?"""
+    one_of("--on-error", on_error, ("stop", "skip"))
+    return skip_bad or on_error == "skip"
 
 
 def one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -80,7 +80,7 @@ def _made(config: DataConfig, task: Task, prepare: bool, seed: int, folder: Path
         if cache is not None:
             cache.write_facts(files, made.counts, made.report, made.digest)
             made.made_in = cache.place
-        _tell(config, made.report)
+        _tell(config, made.report, task)
         return made
     finally:
         if temporary is not None:
@@ -145,8 +145,10 @@ def _encode(config: DataConfig, task: Task, texts: list[TextStore], sieve: Sieve
     return Cached(encoded, stored, counts, sieve.report, encoded.digest())
 
 
-def _tell(config: DataConfig, report: Report) -> None:
-    """Say what was left out, if anything was."""
+def _tell(config: DataConfig, report: Report, task: Task) -> None:
+    """Say what was left out, if anything was, and what the task has to say."""
+    for notice in task.notices():
+        log.warning("training data: %s", notice)
     if config.filters and report.left_out:
         stderr().print(report.table())
     elif report.left_out:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ class Evaluation:
     examples: list[Example]
     outputs: list[Output]
     seconds: float
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    """The metrics of answers made without a model, by their names; see :func:`baseline_scores`."""
     tokens: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,6 +40,7 @@ class Evaluation:
             "examples": len(self.examples),
             "tokens": self.tokens,
             "seconds": round(self.seconds, 3),
+            **({"baselines": self.baselines} if self.baselines else {}),
         }
 
 
@@ -70,3 +73,16 @@ def evaluate(
     # A sacreBLEU metric knows its signature (the number of references) only once it has scored.
     signatures = {name: metric.signature() for name, metric in metrics.items()}
     return Evaluation(scores, signatures, given, outputs, seconds)
+
+
+def baseline_scores(task: Task, examples: Sequence[Example]) -> dict[str, dict[str, float]]:
+    """For each of the task's baselines its metrics by name.
+
+    Args:
+        examples: with ``references``, as :func:`~seq2seq_kit.data.references.with_references` makes them.
+    """
+    references = [example.references for example in examples]
+    return {
+        name: {metric_name: metric(answers, references) for metric_name, metric in task.metrics().items()}
+        for name, answers in task.baselines(examples).items()
+    }
