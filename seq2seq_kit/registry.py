@@ -7,7 +7,8 @@ Two providers of one bare name are an error only when that bare name is used.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,25 @@ class Registry:
         same = (component.kind, provided.qualified_name)
         self._provided = [p for p in self._provided if (p.component.kind, p.qualified_name) != same]
         self._provided.append(provided)
+
+    @contextmanager
+    def lend(self, components: Iterable[Component], provider: Provider) -> Iterator[None]:
+        """``components`` are those of ``provider`` within the context, and gone after it.
+
+        Raises:
+            PluginError: the provider has a component of that kind and name already.
+        """
+        before, new = self._provided, [Provided(component, provider) for component in components]
+        taken = {(p.component.kind, p.qualified_name) for p in before}
+        for p in new:
+            if (p.component.kind, p.qualified_name) in taken:
+                raise PluginError(f"{provider} has the {p.component.kind} {p.component.name!r} already")
+            taken.add((p.component.kind, p.qualified_name))
+        self._provided = [*before, *new]
+        try:
+            yield
+        finally:
+            self._provided = [p for p in self._provided if p not in new]
 
     def provided(self, kind: str | None = None) -> list[Provided]:
         """All components, of one kind or of every kind, in the order of their providers."""

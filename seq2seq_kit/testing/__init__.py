@@ -1,7 +1,26 @@
-"""For tests: conformance checks for authors of plugins, and the slow reference search."""
+"""For tests: conformance checks for authors of plugins, and what their tests need beside."""
 
+from seq2seq_kit.testing.check_attention import check_attention
 from seq2seq_kit.testing.check_decoder import check_decoder
 from seq2seq_kit.testing.check_encoder import check_encoder
+from seq2seq_kit.testing.check_task import check_task
+from seq2seq_kit.testing.check_tokenizer import check_tokenizer
+from seq2seq_kit.testing.golden import check_golden, record_golden
 from seq2seq_kit.testing.report import ContractError, Finding, Report
+from seq2seq_kit.testing.temporary_plugin import temporary_plugin
+from seq2seq_kit.testing.tiny import tiny_batch
 
-__all__ = ["ContractError", "Finding", "Report", "check_decoder", "check_encoder"]
+__all__ = [
+    "ContractError",
+    "Finding",
+    "Report",
+    "check_attention",
+    "check_decoder",
+    "check_encoder",
+    "check_golden",
+    "check_task",
+    "check_tokenizer",
+    "record_golden",
+    "temporary_plugin",
+    "tiny_batch",
+]

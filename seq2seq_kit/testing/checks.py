@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.testing.report import Fault, Finding, NotChecked
+from seq2seq_kit.testing.report import ContractError, Fault, Finding, NotChecked, Report
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,23 @@ def refuse_unknown(skip: Collection[str], checks: Sequence[Check]) -> None:
     unknown = sorted(set(skip).difference(names))
     if unknown:
         raise UserError(f"there is no check {unknown[0]!r} to skip; there are {', '.join(names)}")
+
+
+def run_checks(subject: str, checks: Sequence[Check], probe: object, skip: Collection[str]) -> Report:
+    """What ``checks`` find, each after those before it; raises :class:`ContractError` where there is a fault.
+
+    Random numbers are those of a fixed seed, and the caller's generator stays as it is; nothing is differentiated
+    unless a check asks for it.
+    """
+    findings: list[Finding] = []
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        for check in checks:
+            findings.append(run_check(check, probe, findings, skip))
+    report = Report(subject, tuple(findings))
+    if report.faults:
+        raise ContractError(report)
+    return report
 
 
 def run_check(check: Check, probe: object, findings: Sequence[Finding], skip: Collection[str]) -> Finding:

@@ -19,7 +19,7 @@ def check_padding(probe: Probe) -> None:
         raise NotChecked("a decoder without a memory sees no padding")
     prefix, names = probe.paths[:, 0], ("sentence", "position")
     steps, taught = probe.run(probe.start(), probe.paths), probe.teach(prefix, probe.memory)[0]
-    for what, memory in _padded_otherwise(probe.memory).items():
+    for what, memory in padded_otherwise(probe.memory).items():
         other = replace(probe, memory=memory)
         outputs = other.run(other.start(), other.paths)
         where = probe.first_difference(outputs, steps)
@@ -56,7 +56,7 @@ def check_empty(probe: Probe) -> None:
             raise Fault(f"a source without any real position changes the scores of other sentences (step {t}, {apart})")
 
 
-def _padded_otherwise(memory: Memory) -> dict[str, Memory]:
+def padded_otherwise(memory: Memory) -> dict[str, Memory]:
     """The same sources with something else in the padding of one tensor at a time, and with more padding.
 
     Extras of shape [B, S', ...] are taken to be about source positions.

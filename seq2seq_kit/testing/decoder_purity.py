@@ -22,14 +22,14 @@ _OF_TORCH = frozenset(vars(nn.Module()))
 
 def check_in_place(probe: Probe) -> None:
     given = {**memory_parts(probe.memory), **_weights(probe.decoder)}
-    _check_unwritten("init_state", given, probe.start)
-    _check_unwritten("forward", given, lambda: probe.teach(probe.paths[:, 0], probe.memory))
+    check_unwritten("init_state", given, probe.start)
+    check_unwritten("forward", given, lambda: probe.teach(probe.paths[:, 0], probe.memory))
     state = probe.start().select(torch.zeros_like(probe.paths[:, :, 0]))
     for t in range(3):
         tokens = probe.paths[:, :, t].clone()
         position = torch.full_like(tokens[:, 0], t)
         given = {"tokens": tokens, "position": position, **parts(state), **_weights(probe.decoder)}
-        state = state.advance(_check_unwritten("step", given, partial(probe.decoder.step, tokens, position, state)))
+        state = state.advance(check_unwritten("step", given, partial(probe.decoder.step, tokens, position, state)))
 
 
 def check_deterministic(probe: Probe) -> None:
@@ -76,7 +76,7 @@ def check_self(probe: Probe) -> None:
                 )
 
 
-def _check_unwritten(call: str, given: dict[str, Tensor], run: Callable[[], T]) -> T:
+def check_unwritten(call: str, given: dict[str, Tensor], run: Callable[[], T]) -> T:
     """The result of ``run``, which must leave the tensors in ``given`` as they are."""
     before = {name: (x._version, x.detach().clone()) for name, x in given.items()}
     result = run()

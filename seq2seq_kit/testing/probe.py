@@ -6,17 +6,19 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import TypeVar, overload
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, MemorySpec, StepOutput, TargetSpec
+from seq2seq_kit.testing.tiny import LENGTHS, random_memory
+
+M = TypeVar("M", bound=nn.Module)
 
 BEAMS, STEPS = 3, 6
-_LENGTHS = (6, 3, 5, 1)
-_TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Probe:
         """The same in another floating dtype, with a copy of the decoder."""
         decoder = copy.deepcopy(self.decoder).to(dtype)
         memory = map_memory(self.memory, lambda x: x.to(dtype) if x.is_floating_point() else x)
-        return replace(self, decoder=decoder, memory=memory, tolerance=_TOLERANCE.get(dtype, 0.05))
+        return replace(self, decoder=decoder, memory=memory, tolerance=TOLERANCE.get(dtype, 0.05))
 
     def to(self, device: str) -> Probe:
         """The same on another device, with a copy of the decoder."""
@@ -76,19 +78,7 @@ class Probe:
         Args:
             names: what the leading dimensions count.
         """
-        if found.shape[:-1] != expected.shape[:-1]:
-            return f"shape {list(found.shape)} in place of {list(expected.shape)}"
-        width = min(found.shape[-1], expected.shape[-1])
-        one, other, rest = found[..., :width], expected[..., :width], found[..., width:]
-        if found.shape[-1] == width:
-            rest = expected[..., width:]
-        gap = (one - other).abs().nan_to_num(math.inf).masked_fill(one == other, 0)
-        gap = torch.cat([gap, torch.zeros_like(rest).masked_fill(rest != -math.inf, math.inf)], -1)
-        finite = other[other.isfinite()].abs()
-        if not gap.numel() or gap.max() <= self.tolerance * max(1.0, float(finite.max()) if finite.numel() else 0.0):
-            return None
-        place = torch.unravel_index(gap.argmax(), gap.shape)
-        return f"{', '.join(f'{n} {int(i)}' for n, i in zip(names, place, strict=False))}: {float(gap.max()):.2g} apart"
+        return difference(found, expected, self.tolerance, names)
 
     def first_difference(self, found: Sequence[StepOutput], expected: Sequence[StepOutput]) -> str | None:
         """Where scores or attention of two decodings first differ, and how far."""
@@ -104,32 +94,56 @@ class Probe:
         return None
 
 
+def difference(found: Tensor, expected: Tensor, tolerance: float, names: Sequence[str]) -> str | None:
+    """See :meth:`Probe.difference`."""
+    if found.shape[:-1] != expected.shape[:-1]:
+        return f"shape {list(found.shape)} in place of {list(expected.shape)}"
+    width = min(found.shape[-1], expected.shape[-1])
+    one, other, rest = found[..., :width], expected[..., :width], found[..., width:]
+    if found.shape[-1] == width:
+        rest = expected[..., width:]
+    gap = (one - other).abs().nan_to_num(math.inf).masked_fill(one == other, 0)
+    gap = torch.cat([gap, torch.zeros_like(rest).masked_fill(rest != -math.inf, math.inf)], -1)
+    finite = other[other.isfinite()].abs()
+    if not gap.numel() or gap.max() <= tolerance * max(1.0, float(finite.max()) if finite.numel() else 0.0):
+        return None
+    place = torch.unravel_index(gap.argmax(), gap.shape)
+    return f"{', '.join(f'{n} {int(i)}' for n, i in zip(names, place, strict=False))}: {float(gap.max()):.2g} apart"
+
+
 def make_probe(decoder: Decoder, memory: Memory | MemorySpec | None, target: TargetSpec | None) -> Probe:
-    """A probe with a copy of ``decoder``, its constant parameters (zero biases, say) made random: they hide faults.
+    """A probe with a copy of ``decoder``; see :func:`working_copy`.
 
     Args:
         memory: its sizes are enough.
         target: None: as many tokens as the decoder scores, and the default special ids.
     """
+    decoder = working_copy(decoder)
+    example = next((p for p in decoder.parameters() if p.is_floating_point()), torch.empty(0))
+    if isinstance(memory, MemorySpec):
+        memory = random_memory(memory, example)
+    memory = map_memory(memory, lambda x: x.detach().clone().to(example.device))
+    batch_size = len(LENGTHS) if memory is None else memory.mask.shape[0]
+    target = target or TargetSpec(_vocab_size(decoder, memory, batch_size, example.device))
+    paths = _random_paths(target, batch_size).to(example.device)
+    return Probe(decoder, memory, target, paths, TOLERANCE.get(example.dtype, 0.05))
+
+
+@torch.no_grad()
+def working_copy(module: M) -> M:
+    """A copy in eval mode, its constant parameters (zero biases, say) made random: they hide faults."""
     try:
-        decoder = copy.deepcopy(decoder).eval()
+        module = copy.deepcopy(module).eval()
     except Exception as error:
         raise UserError(
-            f"{type(decoder).__name__} is checked on a copy, but cannot be copied (does it keep on self a tensor "
+            f"{type(module).__name__} is checked on a copy, but cannot be copied (does it keep on self a tensor "
             f"that it has computed?): {error}"
         ) from None
-    example = next((p for p in decoder.parameters() if p.is_floating_point()), torch.empty(0))
-    for parameter in decoder.parameters():
+    for parameter in module.parameters():
         if parameter.is_floating_point() and parameter.numel() and bool((parameter == parameter.flatten()[0]).all()):
             scale = 0.1 if parameter.dim() < 2 else parameter.shape[-1] ** -0.5
             parameter.add_(scale * torch.randn_like(parameter))
-    if isinstance(memory, MemorySpec):
-        memory = _random_memory(memory, example)
-    memory = map_memory(memory, lambda x: x.detach().clone().to(example.device))
-    batch_size = len(_LENGTHS) if memory is None else memory.mask.shape[0]
-    target = target or TargetSpec(_vocab_size(decoder, memory, batch_size, example.device))
-    paths = _random_paths(target, batch_size).to(example.device)
-    return Probe(decoder, memory, target, paths, _TOLERANCE.get(example.dtype, 0.05))
+    return module
 
 
 @overload
@@ -170,14 +184,6 @@ def memory_parts(memory: Memory | None) -> dict[str, Tensor]:
     final = {f"memory.final[{name!r}]": x for name, x in memory.final.items()}
     extras = {f"memory.extras[{name!r}]": x for name, x in memory.extras.items()}
     return {"memory.states": memory.states, "memory.mask": memory.mask, **final, **extras}
-
-
-def _random_memory(spec: MemorySpec, example: Tensor) -> Memory:
-    """Sources of unlike lengths; what stands in the padding is as random as the rest."""
-    width, count = max(_LENGTHS), len(_LENGTHS)
-    final = {name: torch.randn(count, *shape).to(example) for name, shape in spec.final.items()}
-    mask = torch.arange(width) < torch.tensor(_LENGTHS).unsqueeze(1)
-    return Memory(torch.randn(count, width, spec.size).to(example), mask, final)
 
 
 def _random_paths(target: TargetSpec, batch_size: int) -> Tensor:

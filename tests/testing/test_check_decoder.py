@@ -103,7 +103,7 @@ PLANTED: dict[type[SoundDecoder], tuple[str, str]] = {
     faulty.ScoresNaN: ("step", "step 0 scores some tokens NaN"),
     faulty.ZerosInFloat32: ("dtype", r"cast to float64: rows\['h'\] is float32 before a step and float64 after it"),
     faulty.ComputesInFloat32: ("dtype", r"RuntimeError in recur \(sound_decoder.py, line \d+\): .*dtype"),
-    faulty.ZerosOnTheCPU: ("device", r"init_state makes rows\['h'\] on cpu, wherever the decoder is"),
+    faulty.ZerosOnTheCPU: ("device", r"init_state makes rows\['h'\] on cpu, wherever it is itself"),
     faulty.PositionsOnTheCPU: (
         "device",
         r"in embed \(sound_decoder.py, line \d+\): embedding is given tensors on more than one",
