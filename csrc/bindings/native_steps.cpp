@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "bindings/python_step.h"
+#include "torch/transformer_encoder.h"
 #include "torch/transformer_step.h"
 
 namespace py = pybind11;
@@ -17,6 +18,13 @@ std::shared_ptr<transformer::Weights> read_weights(const TransformerOptions& opt
   const NamedTensors named = read_tensors("the weights", tensors);
   py::gil_scoped_release released;
   return read_transformer(options, named);
+}
+
+std::shared_ptr<transformer::EncoderWeights> read_encoder_weights(const TransformerOptions& options,
+                                                                  const py::dict& tensors) {
+  const NamedTensors named = read_tensors("the weights", tensors);
+  py::gil_scoped_release released;
+  return read_encoder(options, named);
 }
 
 std::shared_ptr<NativeStep> begin(const std::shared_ptr<transformer::Weights>& weights,
@@ -52,6 +60,11 @@ void bind_native_steps(py::module_& module) {
   py::class_<transformer::Weights, std::shared_ptr<transformer::Weights>>(module, "TransformerWeights")
       .def(py::init(&read_weights), py::arg("options"), py::arg("tensors"))
       .def("step", &begin, py::arg("states"), py::arg("mask"), py::arg("attention_wanted"));
+
+  py::class_<transformer::EncoderWeights, std::shared_ptr<transformer::EncoderWeights>>(module,
+                                                                                        "TransformerEncoderWeights")
+      .def(py::init(&read_encoder_weights), py::arg("options"), py::arg("tensors"))
+      .def("encode", &encode, py::arg("read"), py::arg("mask"), py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace seq2seq_kit

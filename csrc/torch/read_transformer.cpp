@@ -53,28 +53,39 @@ transformer::Layer read_layer(const WeightReader& reader, const TransformerOptio
            reader.matrix(name + "feed_forward.hidden"), reader.matrix(name + "feed_forward.out")}};
 }
 
-}  // namespace
-
-std::shared_ptr<transformer::Weights> read_transformer(const TransformerOptions& options, const NamedTensors& tensors) {
-  const WeightReader reader(tensors, options.precision);
+std::vector<transformer::Layer> read_layers(const WeightReader& reader, const TransformerOptions& options) {
   std::vector<transformer::Layer> layers;
   for (int64_t i = 0; i < options.layers; ++i) {
     layers.push_back(read_layer(reader, options, "layers." + std::to_string(i) + "."));
   }
+  return layers;
+}
+
+transformer::Positions read_positions(const WeightReader& reader, const TransformerOptions& options) {
+  return {reader.numbers("positions.sinusoidal"), options.position_offset,
+          reader.numbers("positions.learned"),    reader.numbers("positions.rotary"),
+          reader.numbers("positions.slopes"),     reader.numbers("positions.biases")};
+}
+
+}  // namespace
+
+std::shared_ptr<transformer::EncoderWeights> read_encoder(const TransformerOptions& options,
+                                                          const NamedTensors& tensors) {
+  const WeightReader reader(tensors, options.precision);
+  return std::make_shared<transformer::EncoderWeights>(
+      transformer::EncoderWeights{options.pre_norm, read_positions(reader, options), reader.optional_matrix("input"),
+                                  optional_norm(reader, options, "embedding_norm"), read_layers(reader, options),
+                                  optional_norm(reader, options, "norm")});
+}
+
+std::shared_ptr<transformer::Weights> read_transformer(const TransformerOptions& options, const NamedTensors& tensors) {
+  const WeightReader reader(tensors, options.precision);
   const auto embedding = std::make_shared<at::Tensor>(reader.tensor("embedding"));
   return std::make_shared<transformer::Weights>(transformer::Weights{
-      options.pre_norm,
-      options.alignment_layer,
-      {reader.numbers("positions.sinusoidal"), options.position_offset, reader.numbers("positions.learned"),
-       reader.numbers("positions.rotary"), reader.numbers("positions.slopes"), reader.numbers("positions.biases")},
-      static_cast<float>(options.embedding_scale),
-      embedding->const_data_ptr<float>(),
-      embedding,
-      optional_norm(reader, options, "embedding_norm"),
-      std::move(layers),
-      optional_norm(reader, options, "norm"),
-      static_cast<float>(options.output_scale),
-      reader.matrix("output")});
+      options.pre_norm, options.alignment_layer, read_positions(reader, options),
+      static_cast<float>(options.embedding_scale), embedding->const_data_ptr<float>(), embedding,
+      optional_norm(reader, options, "embedding_norm"), read_layers(reader, options),
+      optional_norm(reader, options, "norm"), static_cast<float>(options.output_scale), reader.matrix("output")});
 }
 
 }  // namespace seq2seq_kit

@@ -10,11 +10,11 @@
 
 namespace seq2seq_kit {
 
-/// A Transformer decoder's options, as `seq2seq_kit.decoders.native_transformer` gives them; what else there is to know
-/// the names and shapes of its weights say.
+/// A Transformer's options, as `native_transformer` of `seq2seq_kit.decoders` and `seq2seq_kit.encoders` give them;
+/// what else there is to know the names and shapes of its weights say. An encoder has no use for some.
 struct TransformerOptions {
   int64_t layers = 0;
-  int64_t heads = 0, key_value_heads = 0, source_heads = 0;  // the last 0: a language model
+  int64_t heads = 0, key_value_heads = 0, source_heads = 0;  // the last 0: no source
   double self_scale = 1, source_scale = 1;                   // of the scores of attention
   bool pre_norm = true;
   double norm_epsilon = 0;
@@ -27,6 +27,10 @@ struct TransformerOptions {
 
 /// Packs the weights of a decoder: float32 tensors on the CPU, by name. That of the embedding is kept as it is.
 std::shared_ptr<transformer::Weights> read_transformer(const TransformerOptions& options, const NamedTensors& tensors);
+
+/// Packs the weights of an encoder.
+std::shared_ptr<transformer::EncoderWeights> read_encoder(const TransformerOptions& options,
+                                                          const NamedTensors& tensors);
 
 /// The memory of a batch, projected for a decoder.
 class TransformerStep : public NativeStep {

@@ -10,23 +10,6 @@ namespace seq2seq_kit::transformer {
 namespace {
 
 using kernels::multiply;
-using kernels::PackedMatrix;
-
-/// Room for at least `count` numbers.
-float* room(std::vector<float>& buffer, int64_t count) {
-  if (static_cast<int64_t>(buffer.size()) < count) buffer.resize(count);
-  return buffer.data();
-}
-
-/// Turns pairs of dimensions of a head [D] by the angles of a position [D / 2].
-void rotate(float* head, const StepPosition& position) {
-  const auto half = static_cast<int64_t>(position.cosine.size());
-  for (int64_t i = 0; i < half; ++i) {
-    const float first = head[i], second = head[i + half];
-    head[i] = first * position.cosine[i] - second * position.sine[i];
-    head[i + half] = second * position.cosine[i] + first * position.sine[i];
-  }
-}
 
 /// Embeddings of the distances from the newest of `count` positions (Shaw et al. 2018), for one head.
 class Distances {
@@ -69,13 +52,13 @@ const float* Block::run(const Step& step, int64_t first, int64_t last) {
   rows_ = last - first;
   size_ = step.weights->size();
   room(x_, rows_ * size_);
-  room(normed_, rows_ * size_);
   embed();
+  stream_.begin(x_.data(), rows_, size_, step.weights->pre_norm);
   for (size_t i = 0; i < step.weights->layers.size(); ++i) {
     const Layer& layer = step.weights->layers[i];
     look_back(layer, static_cast<int64_t>(i));
     if (layer.source_attention) look_up(layer, static_cast<int64_t>(i));
-    feed_forward(layer);
+    stream_.feed_forward(layer);
   }
   if (step.weights->norm) (*step.weights->norm)(x_.data(), rows_, x_.data());
   if (step.weights->output_scale != 1) {
@@ -112,16 +95,12 @@ void Block::look_back(const Layer& layer, int64_t index) {
   const bool by_distance = !attention.distance_keys.empty();
 
   float* projected = room(wide_, rows_ * width);
-  multiply(attention.query_key_value, enter(layer.self_norm), rows_, size_, projected, width);
+  multiply(attention.query_key_value, stream_.enter(layer.self_norm), rows_, size_, projected, width);
   float* context = room(context_, rows_ * attention.out.inputs());
   float* scores = room(scores_, count);
   room(bias_, count);
   for (int64_t row = 0; row < rows_; ++row, projected += width) {
-    if (!position.cosine.empty()) {
-      for (int64_t head = 0; head < attention.heads + attention.groups; ++head) {
-        rotate(projected + head * head_size, position);
-      }
-    }
+    position.turn(projected, attention.heads + attention.groups);
     std::copy_n(projected + attention.heads * head_size, 2 * key_size, past.newest(first_ + row) + offset);
     const auto places = past.places(first_ + row);
     for (int64_t head = 0; head < attention.heads; ++head, context += head_size) {
@@ -138,8 +117,8 @@ void Block::look_back(const Layer& layer, int64_t index) {
       if (by_distance) distances.add(scores, context);
     }
   }
-  add(attention.out, context_.data());
-  leave(layer.self_norm);
+  stream_.add(attention.out, context_.data());
+  stream_.leave(layer.self_norm);
 }
 
 void Block::look_up(const Layer& layer, int64_t index) {
@@ -149,7 +128,7 @@ void Block::look_up(const Layer& layer, int64_t index) {
   const bool reported = step_->attention && index == step_->weights->alignment_layer;
 
   float* query = room(wide_, rows_ * width);
-  multiply(attention.query, enter(*layer.source_norm), rows_, size_, query, width);
+  multiply(attention.query, stream_.enter(*layer.source_norm), rows_, size_, query, width);
   float* context = room(context_, rows_ * width);
   for (int64_t row = first_; row < first_ + rows_; ++row) {
     const int64_t sentence = step_->sentences[row / step_->beams];
@@ -166,39 +145,8 @@ void Block::look_up(const Layer& layer, int64_t index) {
       for (int64_t i = 0; i < count; ++i) attended[places[i]] += weights[i] / static_cast<float>(attention.heads);
     }
   }
-  add(attention.out, context_.data());
-  leave(*layer.source_norm);
-}
-
-void Block::feed_forward(const Layer& layer) {
-  const FeedForward& network = layer.feed_forward;
-  const int64_t width = network.hidden.outputs();
-  const float* inputs = enter(layer.feed_forward_norm);
-  float* hidden = room(wide_, rows_ * width);
-  if (network.gate) {
-    float* gate = room(gate_, rows_ * width);
-    multiply(*network.gate, inputs, rows_, size_, gate, width, network.activation);
-    multiply(network.hidden, inputs, rows_, size_, hidden, width);
-    for (int64_t i = 0; i < rows_ * width; ++i) hidden[i] *= gate[i];
-  } else {
-    multiply(network.hidden, inputs, rows_, size_, hidden, width, network.activation);
-  }
-  add(network.out, hidden);
-  leave(layer.feed_forward_norm);
-}
-
-const float* Block::enter(const Norm& norm) {
-  if (!step_->weights->pre_norm) return x_.data();
-  norm(x_.data(), rows_, normed_.data());
-  return normed_.data();
-}
-
-void Block::leave(const Norm& norm) {
-  if (!step_->weights->pre_norm) norm(x_.data(), rows_, x_.data());
-}
-
-void Block::add(const PackedMatrix& matrix, const float* inputs) {
-  multiply(matrix, inputs, rows_, matrix.inputs(), x_.data(), size_, kernels::Activation::none, x_.data());
+  stream_.add(attention.out, context_.data());
+  stream_.leave(*layer.source_norm);
 }
 
 }  // namespace seq2seq_kit::transformer

@@ -7,6 +7,7 @@
 
 #include "core/transformer/past.h"
 #include "core/transformer/source.h"
+#include "core/transformer/stream.h"
 #include "core/transformer/weights.h"
 
 namespace seq2seq_kit::transformer {
@@ -34,19 +35,12 @@ class Block {
   void embed();
   void look_back(const Layer& layer, int64_t index);
   void look_up(const Layer& layer, int64_t index);
-  void feed_forward(const Layer& layer);
-
-  /// What a sublayer reads of `x_`, and what becomes of the sum in `x_` with what it gave.
-  const float* enter(const Norm& norm);
-  void leave(const Norm& norm);
-
-  /// x += matrix · `inputs` [rows, inputs of the matrix]
-  void add(const kernels::PackedMatrix& matrix, const float* inputs);
 
   const Step* step_ = nullptr;
   int64_t first_ = 0, rows_ = 0, size_ = 0;
-  std::vector<float> x_, normed_;     // [rows, H]
-  std::vector<float> wide_, gate_;    // [rows, of the widest product]
+  std::vector<float> x_;              // [rows, H]
+  Stream stream_;                     // those
+  std::vector<float> wide_;           // [rows, of the widest product]
   std::vector<float> context_;        // [rows, of all heads]
   std::vector<float> scores_, bias_;  // of one head: [positions]
 };

@@ -1,4 +1,4 @@
-// The weights of a Transformer decoder (Vaswani et al. 2017), packed for decoding. Torch-free and immutable: searches
+// The weights of a Transformer (Vaswani et al. 2017), packed for decoding. Torch-free and immutable: searches
 // and threads share them. H is the width, D that of a head, A that of the attention to the source, F of the
 // feed-forward network, V the vocabulary.
 #pragma once
@@ -29,7 +29,8 @@ struct SelfAttention {
   float scale;                                        // of scores
   kernels::PackedMatrix query_key_value;              // [(heads + 2 groups) D, H]
   kernels::PackedMatrix out;                          // [H, heads D]
-  std::vector<float> distance_keys, distance_values;  // [distances, D], the last for all beyond (Shaw et al. 2018)
+  /// [distances, D], as `Positions::biases` (Shaw et al. 2018); empty: there are none.
+  std::vector<float> distance_keys, distance_values;
 
   int64_t head_size() const { return out.inputs() / heads; }
   int64_t key_size() const { return groups * head_size(); }  // of all groups
@@ -56,11 +57,24 @@ struct Layer {
   Norm self_norm;
   SelfAttention self_attention;
   std::optional<Norm> source_norm;
-  std::optional<SourceAttention> source_attention;  // none in a language model
+  std::optional<SourceAttention> source_attention;  // none in a language model and in an encoder
   Norm feed_forward_norm;
   FeedForward feed_forward;
 };
 
+struct EncoderWeights {
+  bool pre_norm;  // as that of a decoder
+  Positions positions;
+  std::optional<kernels::PackedMatrix> input;  // [H, features]; none: what is read is H wide
+  std::optional<Norm> embedding_norm;          // of what the first layer is given
+  std::vector<Layer> layers;
+  std::optional<Norm> norm;  // of the last layer's result
+
+  int64_t size() const { return layers.front().self_attention.out.outputs(); }
+  int64_t input_size() const { return input ? input->inputs() : size(); }
+};
+
+/// Of a decoder.
 struct Weights {
   bool pre_norm;            // what goes into a sublayer is normalised; otherwise the sum with what comes out
   int64_t alignment_layer;  // whose attention to the source is reported
