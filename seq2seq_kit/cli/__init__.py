@@ -18,9 +18,10 @@ import typer
 from typer.core import TyperGroup
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import average, decode, demo, evaluate, import_export, plugins, score, train
+from seq2seq_kit.cli import average, chat, decode, demo, evaluate, import_export, plugins, score, train
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.plugins import BUILTIN, Provider, cause, load_plugins
+from seq2seq_kit.registry import registry
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,7 +49,7 @@ def application() -> TyperGroup:
     """The built-in commands, then those of plugins."""
     cli = typer.Typer(cls=_Commands, no_args_is_help=True, rich_markup_mode=None)
     cli.callback()(_options)
-    for module in (train, average, evaluate, score, import_export, decode, plugins, demo):
+    for module in (train, average, evaluate, score, import_export, decode, chat, plugins, demo):
         module.add_to(cli)
     commands = typer.main.get_command(cli)
     assert isinstance(commands, TyperGroup)
@@ -61,12 +62,15 @@ def application() -> TyperGroup:
 
 
 def _add_commands_of(provider: Provider, commands: TyperGroup) -> None:
-    """Add all of a plugin's commands; none where one's name is taken."""
+    """Add all of a plugin's commands; none where one's name is taken. One for the verb of a task of the plugin's own
+    takes the place of the command that every task has."""
     own = typer.Typer(rich_markup_mode=None)
     load_plugins().call(provider, "register_commands", cli=own)
     new = typer.main.get_group(own).commands
+    tasks = registry().provided("task")
     for name in new:
-        if name in commands.commands:
+        owners = {task.provider for task in tasks if task.component.verb == name}
+        if name in commands.commands and owners != {provider}:
             raise ValueError(f"there is a command {name!r} already; none of its commands is added")
     commands.commands.update(new)
 
