@@ -18,7 +18,7 @@
 #include "seq2seq_kit/errors.h"
 #include "seq2seq_kit/search_options.h"
 #include "torch/ensemble_step_model.h"
-#include "torch/python_step_model.h"
+#include "torch/function_step_model.h"
 #include "torch/search.h"
 #include "torch/table_step_model.h"
 
@@ -101,7 +101,7 @@ py::list run(StepModel& model, const SearchOptions& options, const std::vector<S
 /// A Python step, or a NativeStep.
 std::unique_ptr<StepModel> read_step(const py::object& step, const py::object& state) {
   if (py::isinstance<NativeStep>(step)) return step.cast<const NativeStep&>().begin();
-  return std::make_unique<PythonStepModel>(shared(PythonStep(step)), read_state(state));
+  return std::make_unique<FunctionStepModel>(shared(PythonStep(step)), read_state(state));
 }
 
 py::list search_step(const py::object& step, const py::object& state, const SearchOptions& options,

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "torch/python_step_model.h"
+#include "torch/function_step_model.h"
 
 namespace seq2seq_kit {
 

@@ -1,7 +1,7 @@
 // The step contract, checked: what a state or a step's output must look like, and a sentence where it does not.
 #pragma once
 
-#include "torch/python_step_model.h"
+#include "torch/function_step_model.h"
 
 namespace seq2seq_kit {
 

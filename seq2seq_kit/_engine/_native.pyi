@@ -20,6 +20,8 @@ class Cancellation:
 
 class NativeStep: ...
 
+def operator_step(name: str, state: DecoderState, kind: ScoreKind, params: Sequence[Tensor]) -> NativeStep: ...
+
 class TransformerOptions:
     layers: int
     heads: int

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
+from seq2seq_kit.decoding.operator_decoder import OperatorDecoder
 from seq2seq_kit.decoding.search import NativeStep, Step
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, NativeDecoder, Precision
 
-Stepper = Literal["auto", "python", "native"]
-"""``auto``: the native one, where the decoder offers it."""
+Stepper = Literal["auto", "python", "native", "op"]
+"""``python``: the decoder's step. ``native``: what its ``native`` offers, without Python; ``op``: the same, where that
+is an :class:`OperatorDecoder`. ``auto``: the native one, where the decoder offers it."""
 
 
 def begin(
@@ -18,17 +21,18 @@ def begin(
     """The step of one batch as a search takes it, and the state before the first step (of a native step: none).
 
     Raises:
-        UserError: a native stepper is asked for, and the decoder offers none.
+        UserError: another stepper than the Python step is asked for, and the decoder offers none.
     """
     check(stepper, precision)
     native = None if stepper == "python" else native_decoder(decoder, precision)
-    if native is not None:
+    if native is not None and (stepper != "op" or isinstance(native, OperatorDecoder)):
         return native.begin(memory, batch_size), DecoderState()
-    if stepper == "native" or precision != "fp32":
-        asked = "stepper 'native'" if stepper == "native" else f"precision '{precision}'"
+    if stepper in ("native", "op") or precision != "fp32":
+        asked = f"precision '{precision}'" if stepper == "auto" else f"stepper '{stepper}'"
+        what = "torch operator for its step" if stepper == "op" else "native stepper"
         raise UserError(
-            f"{asked}: the decoder {type(decoder).__name__} as it is configured, on this device, offers no native "
-            f"stepper in {precision}: decode with stepper 'auto' and precision 'fp32'"
+            f"{asked}: the decoder {type(decoder).__name__} as it is configured, on this device, offers no {what} "
+            f"in {precision}: decode with stepper 'auto' and precision 'fp32'"
         )
     return decoder.step, decoder.init_state(memory, batch_size)
 
@@ -36,11 +40,15 @@ def begin(
 def check(stepper: Stepper, precision: Precision) -> None:
     """Raise a UserError for names that there are not, or that do not go together."""
     if stepper not in get_args(Stepper):
-        raise UserError(f"stepper must be {', '.join(get_args(Stepper)[:-1])} or native, got {stepper!r}")
+        raise UserError(f"stepper must be {_one_of(get_args(Stepper))}, got {stepper!r}")
     if precision not in get_args(Precision):
-        raise UserError(f"precision must be {', '.join(get_args(Precision)[:-1])} or int8, got {precision!r}")
+        raise UserError(f"precision must be {_one_of(get_args(Precision))}, got {precision!r}")
     if stepper == "python" and precision != "fp32":
         raise UserError(f"precision {precision!r} is for native steppers: leave out stepper 'python'")
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def native_decoder(decoder: Decoder, precision: Precision = "fp32") -> NativeDecoder | None:

@@ -83,7 +83,9 @@ def test_what_there_is_not_gets_a_sentence(transformer_run: Path, tiny_run: Path
     assert load(tiny_run).translate(["one two"])[0].text == "un deux"  # by its Python step
     with pytest.raises(UserError, match=r"precision 'int8': the decoder GRUDecoder .* offers no native"):
         load(tiny_run, precision="int8").translate(["one two"])
-    with pytest.raises(UserError, match="stepper must be auto, python or native, got 'c'"):
+    with pytest.raises(UserError, match=r"stepper 'op': the decoder TransformerDecoder .* offers no torch operator"):
+        load(transformer_run, stepper="op").translate(["one two"])
+    with pytest.raises(UserError, match="stepper must be auto, python, native or op, got 'c'"):
         load(transformer_run, stepper="c")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="precision must be fp32, bf16 or int8, got 'fp16'"):
         load(transformer_run, precision="fp16")  # type: ignore[arg-type]

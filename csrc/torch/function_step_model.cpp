@@ -1,18 +1,19 @@
-#include "torch/python_step_model.h"
+#include "torch/function_step_model.h"
 
 #include "torch/check.h"
 
 namespace seq2seq_kit {
-PythonStepModel::PythonStepModel(Step step, DecoderState state)
+
+FunctionStepModel::FunctionStepModel(StepFunction step, DecoderState state)
     : step_(std::move(step)), state_(std::move(state)), device_(device_of(state_)) {}
 
-void PythonStepModel::init(int64_t batch, int64_t max_beams) {
+void FunctionStepModel::init(int64_t batch, int64_t max_beams) {
   check_initial_state(state_, batch, device_);
   batch_ = batch;
   history_.emplace(state_.history, max_beams);
 }
 
-StepScores PythonStepModel::step(const at::Tensor& tokens, const at::Tensor& position) {
+StepScores FunctionStepModel::step(const at::Tensor& tokens, const at::Tensor& position) {
   StepOutput output = step_(tokens, position, state_);
   check_scores(output.scores, batch_, beams_, device_);
   check_rows(output.rows, state_.rows);
@@ -22,7 +23,7 @@ StepScores PythonStepModel::step(const at::Tensor& tokens, const at::Tensor& pos
   return output.scores;
 }
 
-void PythonStepModel::select(const Selection& selection) {
+void FunctionStepModel::select(const Selection& selection) {
   if (!selection.is_identity(batch_, beams_)) {
     seq2seq_kit::select(state_, selection, batch_, beams_);
     history_->select(selection);
