@@ -14,8 +14,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from seq2seq_kit import __version__
 from seq2seq_kit.config import component_sections
 from seq2seq_kit.errors import CheckpointError, ConfigError, PluginError
 from seq2seq_kit.interfaces import Task
+from seq2seq_kit.migration import NotMigrated, can_migrate, migrated_config, migrated_state, migrates_state
 from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.plugins import Provided
 from seq2seq_kit.registry import SCRIPT, build, registry
@@ -39,6 +41,7 @@ MANIFEST = "checkpoint.json"
 BEST = "model.safetensors"
 LAST = "training.safetensors"
 TOKENIZERS = "tokenizers"
+_CALLBACKS = "training.callbacks"
 MODEL_PREFIX = "model."
 """What the names of weights start with in ``training.safetensors``, where other tensors lie beside them."""
 
@@ -165,8 +168,8 @@ def load_run(run: Path, which: Literal["best", "last"] = "best", device: torch.d
         which: the best weights by the validation metric, or those of the last saved step.
 
     Raises:
-        CheckpointError: the folder is missing, incomplete or damaged, or a component is not installed here or saves
-            its state in another way.
+        CheckpointError: the folder is missing, incomplete or damaged, or a component is not installed here, or saves
+            its state in another way and does not migrate it.
     """
     manifest = read_manifest(run)
     config = load_run_config(run, manifest)
@@ -179,21 +182,41 @@ def load_run(run: Path, which: Literal["best", "last"] = "best", device: torch.d
         tensors = {name[len(MODEL_PREFIX) :]: x for name, x in tensors.items() if name.startswith(MODEL_PREFIX)}
     shared = task.shared_vocabulary
     model = build_model(config.model, task.source_spec, task.target_spec, shared_vocabulary=shared).to(device)
+    for saved in manifest.components:
+        if saved.path.startswith("model.") and _is_older(saved):
+            with _taking_over(run, saved):
+                tensors = migrated_state(_class(saved), model, tensors, saved.state_version)
     load_weights(model, tensors, path)
     return LoadedRun(config, task, model, manifest, facts)
 
 
-def load_run_config(run: Path, manifest: Manifest, overrides: list[str] | None = None) -> RunConfig:
-    """The validated configuration of a run whose components are all here."""
+def load_run_config(
+    run: Path, manifest: Manifest, overrides: list[str] | None = None, *, watched: bool = False
+) -> RunConfig:
+    """The validated configuration of a run whose components are all here.
+
+    Args:
+        watched: with its callbacks, which are then needed unless ``overrides`` names others; without, there are none.
+    """
+    replaced = any(override.replace(" ", "").startswith(f"{_CALLBACKS}=") for override in overrides or ())
+    manifest = manifest if watched and not replaced else _without_callbacks(manifest)
     for saved in manifest.components:
         _check_component(run, saved)
     try:
-        return make_config(_unambiguous(manifest), overrides or [], str(run / MANIFEST))
+        return make_config(_as_written_now(run, manifest), overrides or [], str(run / MANIFEST))
     except ConfigError as error:
         if overrides:
             raise
         hint = f"\n(the run was written by seq2seq_kit {manifest.kit_version}, this is {__version__})"
         raise CheckpointError(f"{error}{hint if manifest.kit_version != __version__ else ''}") from None
+
+
+def _without_callbacks(manifest: Manifest) -> Manifest:
+    """What watched a training is not needed to use what it made."""
+    config = copy.deepcopy(manifest.config)
+    config.get("training", {}).pop("callbacks", None)
+    components = [saved for saved in manifest.components if not saved.path.startswith(f"{_CALLBACKS}.")]
+    return replace(manifest, config=config, components=components)
 
 
 def load_task(run: Path, manifest: Manifest, config: RunConfig) -> Task:
@@ -212,16 +235,53 @@ def check_task_files(run: Path, manifest: Manifest) -> None:
 
 
 def _check_component(run: Path, saved: SavedComponent) -> None:
-    """Refuse a component that is not here, or whose author changed the meaning of its state."""
+    """Refuse a component that is not here, or whose author changed the meaning of its state and does not migrate it."""
     provided = _find(saved)
     if provided is None:
         raise CheckpointError(f"{run}: needs the {saved}, which is not installed here: {_remedy(saved)}")
     here = provided.component.state_version
-    if here != saved.state_version:
+    if here != saved.state_version and not (_is_older(saved) and can_migrate(provided.load())):
         raise CheckpointError(
             f"{run}: its {saved} was saved with state version {saved.state_version}; "
             f"{saved.distribution} {provided.provider.version} here reads {here}: {_remedy(saved)}"
         )
+
+
+def check_same_state(run: Path, manifest: Manifest) -> None:
+    """Refuse to resume a run whose tensors have to be migrated: what the optimizer keeps for each cannot be.
+
+    Raises:
+        CheckpointError: a component was saved by an earlier release that names or shapes its tensors in another way.
+    """
+    for saved in manifest.components:
+        if _is_older(saved) and migrates_state(_class(saved)):
+            raise CheckpointError(
+                f"{run}: its {saved} was saved with state version {saved.state_version}: the run can be decoded with, "
+                f"evaluated and trained from (s2s train … --from {run}), but not resumed; for that: {_remedy(saved)}"
+            )
+
+
+def _is_older(saved: SavedComponent) -> bool:
+    """Was it saved by an earlier release than the one here, with another meaning?"""
+    provided = _find(saved)
+    return provided is not None and saved.state_version < provided.component.state_version
+
+
+def _class(saved: SavedComponent) -> type:
+    """The class of a component that is here."""
+    found: type = registry().find(saved.kind, f"{saved.distribution}/{saved.name}").load()
+    return found
+
+
+@contextmanager
+def _taking_over(run: Path, saved: SavedComponent) -> Iterator[None]:
+    try:
+        yield
+    except NotMigrated as error:
+        raise CheckpointError(
+            f"{run}: its {saved} was saved with state version {saved.state_version}, which the release that is "
+            f"installed cannot take over: {error}; {_remedy(saved)}"
+        ) from error
 
 
 def _find(saved: SavedComponent) -> Provided | None:
@@ -242,17 +302,25 @@ def _remedy(saved: SavedComponent) -> str:
     return f"pip install {saved.distribution}=={saved.version}"
 
 
-def _unambiguous(manifest: Manifest) -> dict[str, Any]:
-    """The configuration, with a component's distribution in its name where the bare name is another's here too."""
+def _as_written_now(run: Path, manifest: Manifest) -> dict[str, Any]:
+    """The configuration as the components that are here write it.
+
+    A component's distribution is in its name where the bare name is another's here too; sections of earlier releases
+    are migrated, inner ones first, as outer ones may be arranged in another way afterwards.
+    """
     config = copy.deepcopy(manifest.config)
-    for saved in manifest.components:
-        section: Any = config
-        for part in saved.path.split("."):
-            section = section[int(part) if isinstance(section, list) else part]
+    for saved in reversed(manifest.components):
+        parent: Any = config
+        *path, last = [int(part) if part.isdigit() else part for part in saved.path.split(".")]
+        for part in path:
+            parent = parent[part]
         try:
-            found = registry().find(saved.kind, section["name"]).provider.distribution
+            found = registry().find(saved.kind, parent[last]["name"]).provider.distribution
         except PluginError:
             found = None
         if found != saved.distribution:
-            section["name"] = f"{saved.distribution}/{saved.name}"
+            parent[last]["name"] = f"{saved.distribution}/{saved.name}"
+        if _is_older(saved):
+            with _taking_over(run, saved):
+                parent[last] = migrated_config(_class(saved), parent[last], saved.state_version)
     return config

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import torch
 
-from seq2seq_kit.checkpoint import load_run_config, load_task, read_manifest, save_task, write_manifest
+from seq2seq_kit.checkpoint import (
+    check_same_state,
+    load_run_config,
+    load_task,
+    read_manifest,
+    save_task,
+    write_manifest,
+)
 from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Task
@@ -80,8 +87,9 @@ def resume(
             but = "but batch_tokens, which orders the data, optimizer, which has a state, lora, which makes parameters"
             raise ConfigError(f"--set {override}: a resumed run may change training.* ({but}) and search.* only")
     manifest = read_manifest(run)
+    check_same_state(run, manifest)
     with sole_writer(run):
-        config = load_run_config(run, manifest, list(overrides))
+        config = load_run_config(run, manifest, list(overrides), watched=True)
         check_options(config.search)
         task = load_task(run, manifest, config)
         corpus = load_corpus(config.data, task, prepare=False, seed=config.seed, folder=run / DATA)

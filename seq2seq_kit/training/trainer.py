@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq_kit.checkpoint import save_weights
+from seq2seq_kit.checkpoint import BEST, LAST, save_weights
 from seq2seq_kit.console import stderr
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.evaluation.evaluate import Evaluation
@@ -36,6 +36,7 @@ from seq2seq_kit.training.state import TrainingState, Window, load_state, save_s
 from seq2seq_kit.training.supply import Supply, positions_of
 from seq2seq_kit.training.update import NotFinite
 from seq2seq_kit.training.validation import Validator
+from seq2seq_kit.training.watching import CallbackFailed, Watchers
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Trainer:
         batches = token_batches(corpus.train, config.training.batch_tokens, config.seed)
         self._supply = Supply(task, corpus.train, batches, processes)
         self._validator = Validator(config, task, corpus, processes.device)
-        self._callbacks = [*_own_callbacks(config.training), *callbacks] if processes.first else []
+        self._watchers = _watchers(config.training, callbacks if processes.first else None)
+        self.reason: str | None = None
         self._stop_reason: str | None = None
         self._validation_seconds = 0.0
         self._saved_step = 0
@@ -135,13 +137,11 @@ class Trainer:
         self.parts.update.join()
         with Interrupt() as interrupt:
             try:
-                with ExitStack() as ends:
-                    for callback in self._callbacks:
-                        callback.on_start(self)
-                        ends.callback(callback.on_end, self)
-                    reason = self._loop(interrupt)
+                with self._watchers.watching(self):
+                    reason = self.reason = self._run(interrupt)
+            except CallbackFailed as failure:
+                raise self._stopped_by(failure) from failure.__cause__
             except Interrupted:
-                self.save()
                 self._processes.wait()
                 if not self._processes.first:
                     raise SystemExit(0) from None  # the first process says it
@@ -169,6 +169,7 @@ class Trainer:
         save_state(self.run, self.state, parts.learner, optimizer_state, facts, parts.evaluated)
         self._saved_step = self.state.step
         remove_others(self.run, (step for step, _ in self.state.kept))  # only now: a run that is killed needs them
+        self._watchers.tell("on_save", self, self.run / LAST)
 
     def restore(self) -> None:
         """Go back to the last saved state."""
@@ -187,6 +188,14 @@ class Trainer:
             names = self.config.data.training_files
             raise DataError(f"{names}: is not the data that {self.run} was trained on; it cannot be resumed with it")
 
+    def _run(self, interrupt: Interrupt) -> str:
+        """Train until there is a reason to stop; save where that is Ctrl-C."""
+        try:
+            return self._loop(interrupt)
+        except Interrupted:
+            self.save()
+            raise
+
     def _loop(self, interrupt: Interrupt) -> str:
         """Steps, validations and saves until there is a reason to stop."""
         config, state = self.config.training, self.state
@@ -202,8 +211,7 @@ class Trainer:
             if ended:
                 return reason or "the first process ended it"
             step = self._step()
-            for callback in self._callbacks:
-                callback.on_step(self, step)
+            self._watchers.tell("on_step", self, step)
             if state.step % config.log_every == 0:
                 self._log()
             if config.save_every and state.step % config.save_every == 0:
@@ -264,6 +272,16 @@ class Trainer:
         share = padding / positions
         return Step(number, done.loss, done.tokens, seconds, done.gradient_norm, rate, forcing, share)
 
+    def _stopped_by(self, failure: CallbackFailed) -> CallbackFailed:
+        """What to say of a callback's failure, the state saved."""
+        if self._processes.count == 1 and self._saved_step != self.state.step:
+            self.save()  # nobody is told any more
+        resume = f"s2s train --resume {self.run}"
+        return CallbackFailed(
+            f"{failure}. {self.run} keeps the state of step {self._saved_step:,}; to continue once the plugin is "
+            f"mended: {resume}; without any callbacks: {resume} --set training.callbacks=[]"
+        )
+
     def _too_large(self, step: int, cause: OutOfMemory) -> UserError:
         if self.config.training.on_out_of_memory == "stop":
             split = "training.on_out_of_memory=split"
@@ -293,11 +311,11 @@ class Trainer:
             "teacher_forcing": self._forcing(state.step),
         }
         state.window = Window()
-        for callback in self._callbacks:
-            callback.on_log(self, record)
+        self._watchers.tell("on_log", self, record)
 
-    def _save_weights(self, metrics: dict[str, float], best: bool) -> None:
-        """Save the weights as the best ones, and among those that are kept beside them."""
+    def _save_weights(self, metrics: dict[str, float], best: bool) -> list[Path]:
+        """Save the weights as the best ones, and among those that are kept beside them; the files that are written."""
+        written: list[Path] = []
         config, state, metric = self.config.training, self.state, self._validator.metric
         facts = {
             "step": state.step,
@@ -309,26 +327,30 @@ class Trainer:
             save_weights(self.run, self.evaluated, facts)
             if self.parts.shadow:
                 self.parts.shadow.save_adapters(self.run)
+            written.append(self.run / BEST)
         if config.keep_best == 1 and config.keep_last == 0:
             state.kept = []
-            return
+            return written
         this = state.step, metrics[metric]
         ranked = self._validator.best_first([*state.kept, this])
         state.kept = sorted({*ranked[: config.keep_best], *sorted(ranked, reverse=True)[: config.keep_last]})
         if this in state.kept:
             save_weights(self.run, self.evaluated, facts, kept_name(state.step))
+            written.append(self.run / kept_name(state.step))
+        return written
 
     def _validate(self, interrupt: Interrupt) -> None:
         """Validate, and save the weights if they are the best so far."""
         start = time.perf_counter()
         state = self.state
         seed_generators(self.config.seed, state.step)
-        for callback in self._callbacks:
-            callback.on_validation_start(self)
+        self._watchers.tell("on_validation_start", self)
         if self.parts.shadow:
             self.parts.shadow.refresh()
         with uncompiled() if self.config.training.compile else nullcontext():
             metrics = self._validator.measure(self.evaluated, self.parts.learner.criterion, interrupt.check)
+        if self.decoded is not None:
+            self._watchers.tell("on_decoded", self, self.decoded)
         value = metrics[self._validator.metric]
         best = self._validator.better(value, state.best_value)
         self._rate.on_validation(best)
@@ -338,7 +360,7 @@ class Trainer:
         if best:
             state.best_step, state.best_value, state.best_metrics = state.step, value, metrics
             state.validations_since_best = 0
-        self._save_weights(metrics, best)
+        written = self._save_weights(metrics, best)
         record: Record = {
             "kind": "validation",
             "step": state.step,
@@ -347,17 +369,24 @@ class Trainer:
             **metrics,
             "best": best,
         }
-        for callback in self._callbacks:
-            callback.on_validation(self, record)
+        self._watchers.tell("on_validation", self, record)
+        for path in written:
+            self._watchers.tell("on_save", self, path)
         self._validation_seconds = time.perf_counter() - start
 
 
-def _own_callbacks(config: TrainingConfig) -> list[Callback]:
-    """The log first: the curves are drawn from what it wrote."""
+def _watchers(config: TrainingConfig, passed: Sequence[Callback] | None) -> Watchers:
+    """The log first: the curves are drawn from what it wrote.
+
+    Args:
+        passed: None: in another than the first process, where nobody watches.
+    """
+    if passed is None:
+        return Watchers([], [], [])
     own: list[Callback] = [MetricsLog(), Curves()]
     if config.tensorboard:
         own.append(TensorBoard())
     own.append(progress_callback(stderr()))
     if config.samples or config.attention_pictures:
         own.append(Samples(config.samples, config.attention_pictures, stderr()))
-    return [*own, *(build("callback", section) for section in config.callbacks)]
+    return Watchers(own, config.callbacks, passed)
