@@ -182,6 +182,21 @@ def test_check_of_a_disabled_plugin_says_so(site: FakeSite) -> None:
     assert done.returncode == 2 and "disabled" in done.stderr
 
 
+TALKS = 'Component("task", "talk", "model:Mine", verb="talk")'
+
+
+def test_a_command_for_a_plugins_own_verb_takes_the_place_of_every_tasks(site: FakeSite) -> None:
+    site.add("pack", components(TALKS) + commands("def talk(): print('own')"))
+    assert site.s2s("talk").stdout == "own\n"
+
+
+def test_a_verb_that_two_provide_has_the_command_of_every_task(site: FakeSite) -> None:
+    site.add("pack", components(TALKS) + commands("def talk(): print('own')"))
+    site.add("rival", components(TALKS))
+    done = site.s2s("talk", "--help")
+    assert "there is a command 'talk' already" in done.stderr and "--beam-size" in done.stdout
+
+
 def test_a_plugin_adds_commands(site: FakeSite) -> None:
     site.add("pack", commands("def greet(times: int = 1):\n        'Say hello.'\n        print('hello ' * times)"))
     assert "Say hello." in site.s2s("--help").stdout
