@@ -49,6 +49,9 @@ def register_components() -> list[Component]:
         c("metric", "rouge1", "metrics.rouge", "Rouge1", "words in common (Lin 2004), F1 in percent"),
         c("metric", "rouge2", "metrics.rouge", "Rouge2", "pairs of words in common (Lin 2004), F1 in percent"),
         c("metric", "rouge_l", "metrics.rouge", "RougeL", "longest common subsequence (Lin 2004), F1 in percent"),
+        c("metric", "distinct1", "metrics.diversity", "Distinct1", "different words among all (Li et al. 2016)"),
+        c("metric", "distinct2", "metrics.diversity", "Distinct2", "different pairs of words (Li et al. 2016)"),
+        c("metric", "length", "metrics.diversity", "Length", "mean words of an output"),
         c("transform", "length", "transforms.length", "Length", "filter: neither side too short or too long"),
         c("transform", "ratio", "transforms.ratio", "Ratio", "filter: neither side much longer than the other"),
         c("transform", "duplicates", "transforms.duplicates", "Duplicates", "filter: no pair, source or target twice"),
@@ -71,5 +74,6 @@ def register_components() -> list[Component]:
         c("task", "pronunciation", "tasks.pronunciation", "Pronunciation", "words to phonemes", verb="pronounce"),
         c("task", "plain", "tasks.plain", "Plain", "any sequence to any other", verb="transduce"),
         c("task", "summarization", "tasks.summarization", "Summarization", "long to short", verb="summarize"),
+        c("task", "dialogue", "tasks.dialogue", "Dialogue", "a conversation to the next turn", verb="respond"),
         c("task", "language_model", "tasks.language_model", "LanguageModel", "text without a source", verb="generate"),
     ]

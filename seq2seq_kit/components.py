@@ -26,7 +26,17 @@ KINDS: tuple[str, ...] = (
 )
 """The closed list of component kinds."""
 
-RESERVED_VERBS: tuple[str, ...] = ("train", "average", "evaluate", "score", "import", "export", "plugins", "demo")
+RESERVED_VERBS: tuple[str, ...] = (
+    "train",
+    "average",
+    "evaluate",
+    "score",
+    "import",
+    "export",
+    "plugins",
+    "demo",
+    "chat",
+)
 """The commands of ``s2s`` that belong to no task: a task's verb is none of them."""
 
 

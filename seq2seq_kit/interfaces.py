@@ -478,6 +478,8 @@ class Task(ABC):
     """An id means the same token in a source and in a target."""
     group_references: bool = True
     """In evaluation data, lines of one source are one example with several references."""
+    measures_perplexity: bool = False
+    """The evaluation of a run also measures how likely it finds the targets."""
     longest_line: int = 10_000
     """Characters of an input line that the task's verb takes, unless it is told otherwise."""
 
@@ -496,6 +498,19 @@ class Task(ABC):
         if not isinstance(source, str):
             raise DataError("is not an object with a text 'source'")
         return Example(source)
+
+    def conversation(self, turns: Sequence[str]) -> Example:
+        """The example whose output answers a conversation: the user's and the system's turns, oldest first, the last
+        one the user's. For tasks that converse."""
+        raise UserError(f"{type(self).__name__} holds no conversations")
+
+    def sentences(self, example: Example) -> list[Example]:
+        """The sentences of an example, to be decoded one by one and joined. For tasks that can."""
+        raise UserError(f"{type(self).__name__} cannot split sentences")
+
+    def target_tag(self, language: str) -> str:
+        """What is put before a source so that the output is in ``language``. For tasks with several of them."""
+        raise UserError(f"{type(self).__name__} has no choice of target languages")
 
     @abstractmethod
     def prepare(self, examples: Iterable[Example]) -> None:
@@ -519,6 +534,11 @@ class Task(ABC):
         """As :meth:`decode`, with source words in the place of unknown ones, as the attention of each hypothesis says;
         a word that ``dictionary`` has is replaced by its entry. For tasks that can."""
         raise UserError(f"{type(self).__name__} cannot replace unknown words")
+
+    def decode_aligned(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
+        """As :meth:`decode`, and ``Output.facts["word_alignment"]`` says which words of the source the words of the
+        text come from, as pairs of numbers from 0. For tasks that can."""
+        raise UserError(f"{type(self).__name__} cannot align words")
 
     def tokenizers(self) -> dict[str, Tokenizer]:
         """The tokenizers by what they read: ``source``, ``target``; both may be one. For transforms of the data."""

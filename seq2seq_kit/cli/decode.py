@@ -63,6 +63,13 @@ def _command(verb: str) -> Callable[..., None]:
         mbr: Annotated[str | None, typer.Option(help="Minimum Bayes risk among the --beam-size: chrf, bleu, …")] = None,
         replace_unknown: Annotated[bool, typer.Option(help="Copy source words in place of unknown ones.")] = False,
         dictionary: Annotated[Path | None, typer.Option(help="With it: WORD TAB TRANSLATION lines.")] = None,
+        to: Annotated[str | None, typer.Option(help="The target language, of a run that has several.")] = None,
+        split_sentences: Annotated[
+            bool, typer.Option("--split-sentences", help="Decode the sentences of a line one by one, and join them.")
+        ] = False,
+        align: Annotated[
+            Path | None, typer.Option(help="Write word alignments there, a line an input: SOURCE-TARGET, from 0.")
+        ] = None,
         ensemble: flags.Partners = None,
         weights: flags.Weights = None,
         combination: flags.Combination = "linear",
@@ -85,11 +92,17 @@ def _command(verb: str) -> Callable[..., None]:
         stepper: flags.Stepper = "auto",
         precision: flags.Precision = "fp32",
     ) -> None:
+        from seq2seq_kit.decoding.alignment import pharaoh
+
         skip = flags.skips(on_error, skip_bad)
         if stream and (as_json or mbr or replace_unknown or (n_best or 1) > 1):
             raise UserError(
                 "--stream writes one text as it comes: leave out --json, --n-best, --mbr, --replace-unknown"
             )
+        if stream and (split_sentences or align):
+            raise UserError("--stream writes one search as it comes: leave out --split-sentences and --align")
+        if to and jsonl:
+            raise UserError("--to is for lines of text: a JSON object says itself which language is wanted")
         if dictionary and not replace_unknown:
             raise UserError("--dictionary says what unknown words are replaced by: give --replace-unknown too")
         copied = _dictionary(dictionary) if replace_unknown else None
@@ -125,6 +138,7 @@ def _command(verb: str) -> Callable[..., None]:
             skip=skip,
             max_length=pipeline.task.longest_line if max_source_length is None else max_source_length,
             prefix=prefix,
+            tag=pipeline.task.target_tag(to) if to else "",
         )
         with source, open_output(output) as sink:
             if stream:
@@ -132,11 +146,14 @@ def _command(verb: str) -> Callable[..., None]:
                 tell(pipeline.task)
                 return
             how: dict[str, Any] = {"batch_size": batch_size, "window": 1 if interactive else None}
-            answers = pipeline.outputs(examples, options, mbr=mbr, replace_unknown=copied, **how)
-            for index, answer in enumerate(answers):
-                sink.write(_json_line(answer) if as_json else _text_lines(answer, index, options.n_best))
-                if interactive:
-                    sink.flush()
+            how |= {"replace_unknown": copied, "split_sentences": split_sentences, "align": align is not None}
+            with open_output(align) if align else nullcontext() as alignments:
+                for index, answer in enumerate(pipeline.outputs(examples, options, mbr=mbr, **how)):
+                    sink.write(_json_line(answer) if as_json else _text_lines(answer, index, options.n_best))
+                    if align:
+                        alignments.write(pharaoh(answer.facts.get("word_alignment", [])) + "\n")
+                    if interactive:
+                        sink.flush()
         tell(pipeline.task)
 
     return command

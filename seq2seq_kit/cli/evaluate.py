@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,9 @@ def add_to(cli: typer.Typer) -> None:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN…", help="The run folder; several are compared with the first.")
+    ],
     data: Annotated[list[str], typer.Option(help="A data file; give it twice for parallel files (source, target).")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the outputs, one a line.")] = None,
     beam_size: flags.BeamSize = None,
@@ -52,28 +55,60 @@ def evaluate(
     precision: flags.Precision = "fp32",
 ) -> None:
     """Decode a test set and score it. Several targets of one source are several references. A language model is
-    measured by the perplexity of the texts.
+    measured by the perplexity of the texts. Several runs are compared by BLEU, chrF and TER with paired bootstrap
+    resampling.
 
-    Example: s2s evaluate runs/en-fr --data test.tsv
+    Examples:
+
+    s2s evaluate runs/en-fr --data test.tsv
+
+    s2s evaluate runs/en-fr runs/en-fr-transformer --data test.tsv
     """
+    how = "skip" if flags.skips(on_error, skip_bad) else "stop"
+    if len(runs) > 1 and (ensemble or output):
+        raise UserError(f"{'--ensemble' if ensemble else '--output'} is for one run: give one, or leave it out")
+    if len(set(runs)) < len(runs):
+        raise UserError("a run is given twice: give different ones to be compared")
+    named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
+    results = {}
+    for run in runs:
+        pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads, stepper, precision)
+        options = flags.search_options(pipeline, preset, settings, **named)
+        if pipeline.task.source_spec is None:
+            if len(runs) > 1:
+                raise UserError(f"{run} is a language model: it writes nothing to be compared; evaluate it alone")
+            if output is not None:
+                raise UserError(f"--output: {run} is a language model, which is evaluated without writing anything")
+            _evaluate_texts(pipeline, data, how, options, as_json, batch_size)
+            return
+        by_source = pipeline.task.group_references and not each_line
+        results[str(run)] = _evaluated(pipeline, data, how, by_source, options, batch_size)
+        tell(pipeline.task)
+    if len(runs) > 1:
+        _compare(results, " ".join(data), as_json)
+        return
+    [result] = results.values()
+    if output is not None:
+        output.write_text("".join(o.text + "\n" for o in result.outputs), encoding="utf-8")
+    if as_json:
+        print(json.dumps(result.report(), ensure_ascii=False))
+    else:
+        print_evaluation(result, " ".join(data), show)
+
+
+def _evaluated(
+    pipeline: Pipeline, data: list[str], on_error: str, by_source: bool, options: SearchOptions, batch_size: int
+) -> Evaluation:
+    """All that is measured of one run."""
     from rich.progress import Progress
 
     from seq2seq_kit.console import stderr
     from seq2seq_kit.data.references import with_references
     from seq2seq_kit.evaluation.evaluate import baseline_scores
     from seq2seq_kit.evaluation.evaluate import evaluate as score
+    from seq2seq_kit.evaluation.perplexity import perplexity
 
-    how = "skip" if flags.skips(on_error, skip_bad) else "stop"
-    pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads, stepper, precision)
-    named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
-    options = flags.search_options(pipeline, preset, settings, **named)
-    if pipeline.task.source_spec is None:
-        if output is not None:
-            raise UserError(f"--output: {run} is a language model, which is evaluated without writing anything")
-        _evaluate_texts(pipeline, data, how, options, as_json, batch_size)
-        return
-    by_source = pipeline.task.group_references and not each_line
-    examples = with_references(pipeline.task.read(data, how), by_source=by_source)  # type: ignore[arg-type]
+    examples = with_references(pipeline.task.read(data, on_error), by_source=by_source)  # type: ignore[arg-type]
     with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as progress:
         bar = progress.add_task("decoding", total=len(examples))
         result = score(
@@ -87,13 +122,54 @@ def evaluate(
             **pipeline.parts(),
         )
     result.baselines = baseline_scores(pipeline.task, examples)
-    tell(pipeline.task)
-    if output is not None:
-        output.write_text("".join(o.text + "\n" for o in result.outputs), encoding="utf-8")
+    if pipeline.task.measures_perplexity:
+        found = perplexity(pipeline, examples, replace(options, temperature=1.0), batch_size=batch_size)
+        result.metrics["perplexity"], result.signatures["perplexity"] = found.value, "of a token of the references"
+    return result
+
+
+def _compare(results: dict[str, Evaluation], title: str, as_json: bool) -> None:
+    """Several runs as a table or as JSON: BLEU, chrF and TER with their significance, then the runs' own metrics."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from seq2seq_kit.evaluation.comparison import SAMPLES, compare
+
+    first, *others = results.values()
+    references = [example.references for example in first.examples]
+    for run, other in zip(list(results)[1:], others, strict=True):
+        if [example.references for example in other.examples] != references:
+            raise UserError(f"{run}: its task reads other examples from {title} than that of {next(iter(results))}")
+    texts = {run: [output.text for output in result.outputs] for run, result in results.items()}
+    found, signatures = compare(texts, references)
     if as_json:
-        print(json.dumps(result.report(), ensure_ascii=False))
-    else:
-        print_evaluation(result, " ".join(data), show)
+        comparison = {metric: {run: vars(one) for run, one in scores.items()} for metric, scores in found.items()}
+        report = {"runs": {run: result.report() for run, result in results.items()}, "comparison": comparison}
+        print(json.dumps({**report, "signatures": signatures}, ensure_ascii=False))
+        return
+    console = Console()
+    table = Table(title=f"{title}: {len(references):,} sources", title_justify="left")
+    table.add_column("metric")
+    for run in results:
+        table.add_column(run, justify="right", overflow="fold")
+    for metric, scores in found.items():
+        cells = [
+            f"{one.score:.2f} ± {one.half_width:.2f}" + ("" if one.p_value is None else f"\np = {one.p_value:.3f}")
+            for one in scores.values()
+        ]
+        table.add_row(metric, *cells)
+    for metric in first.metrics:
+        if metric not in ("bleu", "chrf", "ter") and all(metric in other.metrics for other in others):
+            table.add_row(metric, *(f"{result.metrics[metric]:.2f}" for result in results.values()))
+    console.print(table)
+    console.print(
+        f"± 95% confidence, p the chance of such a difference to {next(iter(results))} if there were none: paired "
+        f"bootstrap, {SAMPLES:,} resamples, by sacreBLEU",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for signature in signatures.values():
+        console.print(signature, style="dim", highlight=False, soft_wrap=True)
 
 
 def _evaluate_texts(

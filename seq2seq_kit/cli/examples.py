@@ -22,6 +22,7 @@ def read_examples(
     skip: bool,
     max_length: int,
     prefix: str | None = None,
+    tag: str = "",
 ) -> Iterator[Example]:
     """One example a line, as the task understands it.
 
@@ -32,12 +33,15 @@ def read_examples(
         skip: a bad line becomes an empty source, whose output is empty too; else it stops the stream.
         max_length: most characters of a source.
         prefix: what outputs start with that say nothing else.
+        tag: put before each source (of a line that is not JSON) but for blank ones, and those that have one.
     """
     from seq2seq_kit.interfaces import Example
 
     for number, raw in enumerate(stream, 1):
         try:
             text = _text(raw)
+            if tag and text.strip() and not text.lstrip().startswith("<2"):
+                text = tag + text
             example = _from_object(task, text) if as_json else task.example(text)
             example.id = number
             if len(example.source) > max_length:

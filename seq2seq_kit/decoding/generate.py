@@ -97,6 +97,7 @@ def generate(
     stepper: Stepper = "auto",
     precision: Precision = "fp32",
     replace_unknown: Mapping[str, str] | None = None,
+    align: bool = False,
 ) -> Iterator[Output]:
     """Decode a stream of examples and yield one output each, in input order.
 
@@ -116,12 +117,16 @@ def generate(
         precision: of native steppers.
         replace_unknown: write source words in the place of unknown ones, translated by this dictionary where it has
             them; see :func:`seq2seq_kit.decoding.copying.replace_unknown`.
+        align: say which words of the source the words of the outputs come from, in ``facts["word_alignment"]``.
     """
     systems = [System(model, task, weight), *partners]
     decoding = Decoding(systems, ready(options, task), device, combination, processors, stepper, precision)
-    decode = task.decode
+    if align and replace_unknown is not None:
+        raise UserError("words can be aligned, or unknown ones replaced, not both at once")
+    decode = task.decode_aligned if align else task.decode
     if replace_unknown is not None:
         decode = partial(task.decode_copying, dictionary=replace_unknown)
+    if align or replace_unknown is not None:
         decoding = replace(decoding, options=replace(decoding.options, attention=True))
     first = 0
     was_training = [system.model.training for system in systems]

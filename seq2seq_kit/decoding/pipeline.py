@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import torch
 
 from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.decoding import mbr as minimum_bayes_risk
+from seq2seq_kit.decoding.documents import by_parts
 from seq2seq_kit.decoding.ensemble import Combination
 from seq2seq_kit.decoding.generate import Decoding, System, generate, ready
 from seq2seq_kit.decoding.hypothesis import Hypothesis
@@ -106,6 +108,8 @@ class Pipeline:
         choices: Sequence[Sequence[str]] | None = None,
         mbr: str | None = None,
         replace_unknown: Mapping[str, str] | None = None,
+        align: bool = False,
+        split_sentences: bool = False,
         batch_size: int = 32,
         **options: Any,
     ) -> list[Output]:
@@ -120,6 +124,8 @@ class Pipeline:
             choices: for each source the texts of which its output must be one.
             mbr: see :meth:`outputs`.
             replace_unknown: see :meth:`outputs`.
+            align: see :meth:`outputs`.
+            split_sentences: see :meth:`outputs`.
             batch_size: sentences a batch.
             options: fields of :class:`SearchOptions` (``beam_size=1``).
         """
@@ -135,6 +141,7 @@ class Pipeline:
             for example, value in zip(examples, values, strict=True):
                 example.extras[name] = value
         how: dict[str, Any] = {"mbr": mbr, "replace_unknown": replace_unknown, "batch_size": batch_size}
+        how |= {"align": align, "split_sentences": split_sentences}
         return list(self.outputs(examples, self.options(attention=True, **options), **how))
 
     def _example(self, given: str | Mapping[str, Any], place: int) -> Example:
@@ -144,21 +151,35 @@ class Pipeline:
             raise DataError(f"source {place} (from 0) {error}") from None
 
     def outputs(
-        self, examples: Iterable[Example], options: SearchOptions, *, mbr: str | None = None, **how: Any
+        self,
+        examples: Iterable[Example],
+        options: SearchOptions,
+        *,
+        mbr: str | None = None,
+        split_sentences: bool = False,
+        **how: Any,
     ) -> Iterator[Output]:
-        """Decode a stream.
+        """Decode a stream. A blank source has an empty output, unless the task has no sources.
 
         Args:
             mbr: ``"chrf"``, ``"bleu"`` or another metric: of all ``beam_size`` outputs of a sentence those of greatest
                 expected utility come first (minimum Bayes risk); samples weigh alike, the outputs of a beam as their
                 probabilities.
+            split_sentences: decode a source of several sentences one by one, and join the outputs: one each, without
+                attention. For tasks that can.
             how: as for :func:`seq2seq_kit.decoding.generate.generate`.
         """
         n_best = options.n_best
         utility = minimum_bayes_risk.utility(mbr) if mbr else None
         if utility:
             options = replace(options, n_best=options.beam_size)
-        outputs = generate(self.model, self.task, examples, options, device=self.device, **self.parts(), **how)
+        if split_sentences and (n_best > 1 or how.get("align")):
+            raise UserError("sentences are split for one output each, without alternatives and alignment")
+        decode = partial(generate, self.model, self.task, options=options, device=self.device, **self.parts(), **how)
+        if self.task.source_spec is None:
+            outputs = decode(examples)
+        else:
+            outputs = by_parts(examples, decode, self.task.sentences if split_sentences else None)
         if utility is None:
             return outputs
         evenly = options.sampling != "off"

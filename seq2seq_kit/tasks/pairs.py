@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from seq2seq_kit.config import ComponentConfig, TaskConfig, component_field
+from seq2seq_kit.data.fields import field_text, field_texts
 from seq2seq_kit.data.readers import Examples
+from seq2seq_kit.decoding.alignment import word_alignment, words_of
 from seq2seq_kit.decoding.copying import WholeWords, replace_unknown
+from seq2seq_kit.decoding.documents import split_sentences
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import (
@@ -25,6 +29,7 @@ from seq2seq_kit.interfaces import (
 )
 from seq2seq_kit.registry import build
 from seq2seq_kit.tasks.text import Texts, TextTask, padded, repeatable, source_of, target_of
+from seq2seq_kit.tokenizers.marked import MarkedTokenizer
 
 
 class PairConfig(TaskConfig):
@@ -94,11 +99,15 @@ class PairTask(TextTask):
         """Learn the tokenizers: each from its side, or a shared one from both."""
         examples = repeatable(examples)
         if self.config.shared_tokenizer:
-            self.source_tokenizer.train(Texts(examples, (source_of, target_of)))
+            self.source_tokenizer.train(Texts(examples, (self.learnt_from, target_of)))
         else:
-            self.source_tokenizer.train(Texts(examples, (source_of,)))
+            self.source_tokenizer.train(Texts(examples, (self.learnt_from,)))
             self.target_tokenizer.train(Texts(examples, (target_of,)))
         self._set_specs()
+
+    def learnt_from(self, example: Example) -> str:
+        """What a tokenizer learns from of an example's source."""
+        return source_of(example)
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
         """Ids of sources and, where there are any, of targets; each ends with EOS (a source as its tokenizer says)."""
@@ -132,10 +141,17 @@ class PairTask(TextTask):
             target, target_mask = padded(targets, self.target_tokenizer.pad_id)
         return Batch(source, source_mask, target, target_mask, [example.id for example in examples])
 
+    def source_ids(self, example: Example) -> list[int]:
+        """The ids of the source that the model reads, what is put before and after it among them."""
+        return self.encode_sources([example.source])[0]
+
     def source_tokens(self, example: Example) -> list[str]:
-        """The tokens of the source, what is put before and after it among them."""
-        [source] = self.encode_sources([example.source])
-        return self.source_tokenizer.tokens(source)
+        """The tokens of the source that the model reads, what is put before and after it among them."""
+        return self.source_tokenizer.tokens(self.source_ids(example))
+
+    def sentences(self, example: Example) -> list[Example]:
+        """An example for each sentence of the source."""
+        return [replace(example, source=sentence) for sentence in split_sentences(example.source)]
 
     def decode_copying(
         self, example: Example, hypotheses: Sequence[Hypothesis], dictionary: Mapping[str, str]
@@ -157,6 +173,17 @@ class PairTask(TextTask):
             texts.append(target.join(replace_unknown(words, unknown, given, hypothesis.attention, dictionary)))
         return self.output(example, hypotheses, texts)
 
+    def decode_aligned(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
+        """As :meth:`decode`, with ``facts["word_alignment"]``: [source word, target word] pairs."""
+        output = self.decode(example, hypotheses)
+        source = words_of(self.source_tokenizer, self.source_ids(example))
+        for one, hypothesis in zip([output, *output.alternatives], hypotheses, strict=False):
+            if hypothesis.attention is None:
+                raise UserError("words are aligned as attention says, and this run's decoder gives none")
+            target = words_of(self.target_tokenizer, self.without_eos(hypothesis))
+            one.facts["word_alignment"] = word_alignment(source, target, hypothesis.attention)
+        return output
+
     def tokenizers(self) -> dict[str, Tokenizer]:
         """``source`` and ``target``."""
         return {"source": self.source_tokenizer, "target": self.target_tokenizer}
@@ -175,6 +202,24 @@ class PairTask(TextTask):
         for name, tokenizer in self._files().items():
             tokenizer.load(directory / name)
         self._set_specs()
+
+    def _mark(self, marks: Sequence[str]) -> MarkedTokenizer:
+        """Add marks to the vocabulary of sources, and where there is one vocabulary, to that of targets."""
+        marked = MarkedTokenizer(self.source_tokenizer, marks)
+        if self.config.shared_tokenizer:
+            self.target_tokenizer = marked
+        self.source_tokenizer = marked
+        return marked
+
+    def _from_record(self, given: Mapping[str, Any], references: str = "references") -> Example:
+        """The example of a record: its target is there if the record has one, its further targets in ``references``."""
+        c = self.config
+        return Example(
+            field_text(given, c.source_field),
+            field_text(given, c.target_field) if given.get(c.target_field) is not None else None,
+            field_texts(given, references),
+            extras={name: given[name] for name in c.extra_fields if name in given},
+        )
 
     def _files(self) -> dict[str, Tokenizer]:
         if self.config.shared_tokenizer:

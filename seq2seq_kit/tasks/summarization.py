@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.config import component_field
-from seq2seq_kit.data.fields import field_text, field_texts
 from seq2seq_kit.data.readers import Examples
 from seq2seq_kit.interfaces import EncodedExample, Example
 from seq2seq_kit.tasks.pairs import PairConfig, PairTask
@@ -65,15 +64,7 @@ class Summarization(PairTask):
 
     def example(self, given: str | Mapping[str, Any]) -> Example:
         """A text, or a record with it and, where it has one, with its summary."""
-        if isinstance(given, str):
-            return Example(given)
-        c = self.config
-        return Example(
-            field_text(given, c.source_field),
-            field_text(given, c.target_field) if given.get(c.target_field) is not None else None,
-            field_texts(given, c.references_field),
-            extras={name: given[name] for name in c.extra_fields if name in given},
-        )
+        return Example(given) if isinstance(given, str) else self._from_record(given, self.config.references_field)
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
         """As for every pair, sources cut to ``max_source_length`` tokens, and counted for :meth:`notices`."""
@@ -84,10 +75,9 @@ class Summarization(PairTask):
         self._read += len(encoded)
         return encoded
 
-    def source_tokens(self, example: Example) -> list[str]:
-        """The tokens of the source that are read, what is put before and after it among them."""
-        [source] = self.encode_sources([example.source])
-        return self.source_tokenizer.tokens(self._shortened(source))
+    def source_ids(self, example: Example) -> list[int]:
+        """The ids of the source that are read, what is put before and after it among them."""
+        return self._shortened(super().source_ids(example))
 
     def _shortened(self, ids: list[int]) -> list[int]:
         """What is read of a source, what the tokenizer puts around it included."""
