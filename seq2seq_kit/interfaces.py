@@ -134,7 +134,8 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> Memory:
-        """Encode; padding must not change what comes out at real positions."""
+        """Encode; padding must not change what comes out at real positions. In eval mode several threads may call it
+        at once."""
 
 
 @dataclass

@@ -50,10 +50,17 @@ py::list to_python(const SearchResult& result) {
   return sentences;
 }
 
-/// Lets Python handle signals that have arrived (Ctrl-C). Not at every step of a fast model: the GIL may be in demand.
+/// Lets Python handle signals that have arrived (Ctrl-C), which it does in its main thread alone: no other waits for the
+/// GIL here. Not at every step of a fast model: the GIL may be in demand.
 class SignalCheck {
  public:
+  SignalCheck() {
+    const auto threading = py::module_::import("threading");
+    in_main_thread_ = threading.attr("current_thread")().is(threading.attr("main_thread")());
+  }
+
   void operator()() {
+    if (!in_main_thread_) return;
     const auto now = std::chrono::steady_clock::now();
     if (now - last_ < std::chrono::milliseconds(20)) return;
     last_ = now;
@@ -62,6 +69,7 @@ class SignalCheck {
   }
 
  private:
+  bool in_main_thread_;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -147,11 +147,15 @@ def _command(verb: str) -> Callable[..., None]:
                 return
             how: dict[str, Any] = {"batch_size": batch_size, "window": 1 if interactive else None}
             how |= {"replace_unknown": copied, "split_sentences": split_sentences, "align": align is not None}
-            with open_output(align) if align else nullcontext() as alignments:
-                for index, answer in enumerate(pipeline.outputs(examples, options, mbr=mbr, **how)):
+            with (
+                open_output(align) if align else nullcontext() as alignments,
+                closing(pipeline.outputs(examples, options, mbr=mbr, **how)) as answers,
+            ):
+                for index, answer in enumerate(answers):
                     sink.write(_json_line(answer) if as_json else _text_lines(answer, index, options.n_best))
                     if align:
-                        alignments.write(pharaoh(answer.facts.get("word_alignment", [])) + "\n")
+                        alignments.write(pharaoh(answer.facts.get("word_alignment", [])) + "
+")
                     if interactive:
                         sink.flush()
         tell(pipeline.task)

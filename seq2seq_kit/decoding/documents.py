@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Example, Output
@@ -42,7 +42,7 @@ def by_parts(
     examples: Iterable[Example],
     decode: Callable[[Iterator[Example]], Iterator[Output]],
     split: Callable[[Example], list[Example]] | None = None,
-) -> Iterator[Output]:
+) -> Generator[Output, None, None]:
     """One output for each example, in order: an empty one for a blank source, which is not decoded; and with
     ``split``, that of a source of several parts joined from theirs.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -13,14 +14,15 @@ from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import Cancellation, search, with_seed
-from seq2seq_kit.decoding.stepper import Stepper, begin
+from seq2seq_kit.decoding.stepper import Stepper, begin, native_decoder
 from seq2seq_kit.decoding.text_inputs import sentence_inputs
+from seq2seq_kit.decoding.workers import in_order
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import EncodedExample, Example, Output, Precision, Processor, Task
 from seq2seq_kit.model import Model
 
 BATCHES_A_WINDOW = 16
-"""Batches read ahead, so that sentences of like length can be decoded together."""
+"""Batches read together, so that sentences of like length can be decoded together."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,23 @@ class Decoding:
             for hypotheses, length in zip(found, memories[0].mask.sum(1).tolist(), strict=True)
         ]
 
+    def workers(self) -> int:
+        """How many batches are decoded side by side: as many as torch has threads, where steps are native.
+
+        One, with all threads, where Python is called at every step (it would wait for itself, and a plugin's processors
+        need not know of threads), where torch's generator draws samples batch by batch, and under autocast, which other
+        threads do not see.
+        """
+        alone = (
+            torch.device(self.device).type != "cpu"
+            or self.stepper == "python"
+            or any(native_decoder(system.model.decoder, self.precision) is None for system in self.systems)
+            or bool(self.processors)
+            or (self.options.sampling != "off" and self.options.rng == "torch")
+            or torch.is_autocast_enabled("cpu")
+        )
+        return 1 if alone else torch.get_num_threads()
+
 
 def generate(
     model: Model,
@@ -98,8 +117,12 @@ def generate(
     precision: Precision = "fp32",
     replace_unknown: Mapping[str, str] | None = None,
     align: bool = False,
-) -> Iterator[Output]:
+) -> Generator[Output, None, None]:
     """Decode a stream of examples and yield one output each, in input order.
+
+    With native steppers, batches are decoded side by side on as many threads as torch has; they are read, encoded as
+    tokens and made outputs of where the iterator is read. Close it where it may not be read to its end: that cancels
+    the searches under way.
 
     Samples are those of an example's place in the stream: they do not depend on ``batch_size`` or ``window``.
 
@@ -107,8 +130,9 @@ def generate(
         examples: what their ``extras`` may ask of the outputs: see :data:`seq2seq_kit.decoding.text_inputs.WISHES`.
         options: how to search; the special ids are the task's own.
         batch_size: sentences a batch.
-        window: examples read before the first is answered (default ``16 * batch_size``; 1 answers line by line).
-        progress: called with the number of examples just done.
+        window: examples read before the first is answered, and not one more (1 answers line by line). By default
+            ``16 * batch_size``, and the next as many while these are still decoded.
+        progress: called with the number of examples just done, where the iterator is read.
         weight: of ``model`` among its partners.
         partners: further systems of an ensemble.
         combination: how an ensemble's scores become one; see :class:`~seq2seq_kit.decoding.ensemble.Ensemble`.
@@ -128,15 +152,20 @@ def generate(
         decode = partial(task.decode_copying, dictionary=replace_unknown)
     if align or replace_unknown is not None:
         decoding = replace(decoding, options=replace(decoding.options, attention=True))
-    first = 0
     was_training = [system.model.training for system in systems]
     try:
         for system in systems:
             system.model.eval()
-        for chunk in _windows(examples, window or BATCHES_A_WINDOW * batch_size):
-            found = _decode_window(decoding, chunk, first, batch_size, progress)
-            yield from (decode(example, hypotheses) for example, hypotheses in zip(chunk, found, strict=True))
-            first += len(chunk)
+        windows = _windows(systems, examples, window or BATCHES_A_WINDOW * batch_size)
+        workers = decoding.workers()
+        for stream in [windows] if window is None else ([each] for each in windows):
+            batches = (batch for each in stream for batch in each.batches(batch_size))
+            with closing(in_order(partial(_decode, decoding), batches, workers)) as decoded:
+                for batch, found in decoded:
+                    batch.window.found.update(zip(batch.places, found, strict=True))
+                    if progress:
+                        progress(len(found))
+                    yield from (decode(*answer) for answer in batch.window.answers())
     finally:
         for system, training in zip(systems, was_training, strict=True):
             system.model.train(training)
@@ -148,42 +177,67 @@ def ready(options: SearchOptions, task: Task) -> SearchOptions:
     return with_seed(replace(options, bos_id=spec.bos_id, eos_ids=(spec.eos_id,), unk_id=spec.unk_id))
 
 
-def _windows(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
+@dataclass(frozen=True)
+class _Window:
+    """Consecutive examples of the stream."""
+
+    examples: Sequence[Example]
+    encoded: Sequence[Sequence[EncodedExample]]  # for each system
+    sentences: Sequence[SentenceInput]
+    found: dict[int, list[Hypothesis]] = field(default_factory=dict)  # by the example's place
+
+    def batches(self, size: int) -> Iterator[_Batch]:
+        """Batches of like length. The longest come first: what comes last is then soon done by all workers."""
+        order = sorted(range(len(self.examples)), key=lambda i: self.encoded[0][i].source_length, reverse=True)
+        for start in range(0, len(order), size):
+            yield _Batch(self, order[start : start + size])
+
+    def answers(self) -> list[tuple[Example, list[Hypothesis]]]:
+        """The examples and what was found for them, once that is all there."""
+        if len(self.found) < len(self.examples):
+            return []
+        return [(example, self.found[i]) for i, example in enumerate(self.examples)]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Examples of a window, by their places in it."""
+
+    window: _Window
+    places: Sequence[int]
+
+
+def _decode(decoding: Decoding, batch: _Batch, cancellation: Cancellation) -> list[list[Hypothesis]]:
+    """The n-best of each example."""
+    encoded = [[own[i] for i in batch.places] for own in batch.window.encoded]
+    sentences = [batch.window.sentences[i] for i in batch.places]
+    return decoding.batch(encoded, sentences, cancellation=cancellation)
+
+
+def _windows(systems: Sequence[System], examples: Iterable[Example], size: int) -> Iterator[_Window]:
+    """Windows of ``size`` examples."""
+    first = 0
+    for chunk in _chunks(examples, size):
+        encoded = [system.task.encode(chunk) for system in systems]
+        yield _Window(chunk, encoded, sentence_inputs(systems[0].task, chunk, encoded[0], first))
+        first += len(chunk)
+
+
+def _chunks(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
     """Lists of ``size`` examples. What was read before the stream failed comes first, then its error."""
-    window: list[Example] = []
+    chunk: list[Example] = []
     try:
         for example in examples:
-            window.append(example)
-            if len(window) == size:
-                yield window
-                window = []
+            chunk.append(example)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
     except UserError:
-        if window:
-            yield window
+        if chunk:
+            yield chunk
         raise
-    if window:
-        yield window
-
-
-def _decode_window(
-    decoding: Decoding,
-    examples: Sequence[Example],
-    first: int,
-    batch_size: int,
-    progress: Callable[[int], None] | None,
-) -> list[list[Hypothesis]]:
-    """The n-best of consecutive examples of the stream; ``first`` is the place of the first."""
-    encoded = [system.task.encode(examples) for system in decoding.systems]
-    sentences = sentence_inputs(decoding.systems[0].task, examples, encoded[0], first)
-    order = sorted(range(len(examples)), key=lambda i: encoded[0][i].source_length)
-    found: dict[int, list[Hypothesis]] = {}
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        hypotheses = decoding.batch([[own[i] for i in chosen] for own in encoded], [sentences[i] for i in chosen])
-        found.update(zip(chosen, hypotheses, strict=True))
-        if progress:
-            progress(len(chosen))
-    return [found[i] for i in range(len(examples))]
+    if chunk:
+        yield chunk
 
 
 def _without_padding(hypothesis: Hypothesis, length: int) -> Hypothesis:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,8 @@ def load(
     Args:
         run: the folder that ``s2s train`` wrote.
         device: where to decode, e.g. ``"cpu"`` or ``"cuda:0"``.
-        threads: torch's threads for this process; None leaves them as they are.
+        threads: torch's threads, and with native steppers the number of batches that are decoded side by side; None
+            leaves torch's as they are.
         which: the best checkpoint by the validation metric, or the last one.
         stepper: what drives the decoder: ``"native"``, the engine's own stepper; ``"python"``, the decoder's step;
             ``"auto"``, the native one where the decoder offers it.
@@ -158,8 +159,9 @@ class Pipeline:
         mbr: str | None = None,
         split_sentences: bool = False,
         **how: Any,
-    ) -> Iterator[Output]:
-        """Decode a stream. A blank source has an empty output, unless the task has no sources.
+    ) -> Generator[Output, None, None]:
+        """Decode a stream. A blank source has an empty output, unless the task has no sources. Close the iterator
+        where it may not be read to its end: that ends the searches under way.
 
         Args:
             mbr: ``"chrf"``, ``"bleu"`` or another metric: of all ``beam_size`` outputs of a sentence those of greatest
