@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.criteria.forced import teacher_force
     from seq2seq_kit.criteria.token_wise import WithBase
     from seq2seq_kit.data.readers import Examples
+    from seq2seq_kit.decoding.conversation import Conversation
     from seq2seq_kit.decoding.ensemble import Ensemble, Member
     from seq2seq_kit.decoding.hypothesis import Hypothesis
     from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         Transform,
     )
     from seq2seq_kit.registry import build, register
+    from seq2seq_kit.tasks.pairs import PairConfig, PairTask
     from seq2seq_kit.tasks.text import TextTask
     from seq2seq_kit.training.callbacks import Callback
     from seq2seq_kit.training.schedules import Schedule
@@ -68,6 +70,7 @@ _LAZY = {
     "Component": "seq2seq_kit.components",
     "ComponentConfig": "seq2seq_kit.config",
     "ConfigError": "seq2seq_kit.errors",
+    "Conversation": "seq2seq_kit.decoding.conversation",
     "Criterion": "seq2seq_kit.interfaces",
     "CriterionOutput": "seq2seq_kit.interfaces",
     "DataError": "seq2seq_kit.errors",
@@ -87,6 +90,8 @@ _LAZY = {
     "MemorySpec": "seq2seq_kit.interfaces",
     "Metric": "seq2seq_kit.interfaces",
     "Output": "seq2seq_kit.interfaces",
+    "PairConfig": "seq2seq_kit.tasks.pairs",
+    "PairTask": "seq2seq_kit.tasks.pairs",
     "Pipeline": "seq2seq_kit.decoding.pipeline",
     "PluginError": "seq2seq_kit.errors",
     "Processor": "seq2seq_kit.interfaces",

@@ -153,7 +153,7 @@ def _command(verb: str) -> Callable[..., None]:
             ):
                 for index, answer in enumerate(answers):
                     sink.write(_json_line(answer) if as_json else _text_lines(answer, index, options.n_best))
-                    if align:
+                    if alignments is not None:
                         alignments.write(pharaoh(answer.facts.get("word_alignment", [])) + "\n")
                     if interactive:
                         sink.flush()

@@ -30,11 +30,13 @@ def read_examples(
         name: of the stream, for messages.
         as_json: a line is an object: ``source``, or what else the task reads, and any of
             :data:`seq2seq_kit.decoding.text_inputs.WISHES`.
-        skip: a bad line becomes an empty source, whose output is empty too; else it stops the stream.
+        skip: a bad line becomes an example whose output is empty; else it stops the stream.
         max_length: most characters of a source.
         prefix: what outputs start with that say nothing else.
         tag: put before each source (of a line that is not JSON) but for blank ones, and those that have one.
     """
+    from seq2seq_kit.decoding.documents import UNREADABLE
+    from seq2seq_kit.decoding.text_inputs import check_wishes
     from seq2seq_kit.interfaces import Example
 
     for number, raw in enumerate(stream, 1):
@@ -43,19 +45,20 @@ def read_examples(
             if tag and text.strip() and not text.lstrip().startswith("<2"):
                 text = tag + text
             example = _from_object(task, text) if as_json else task.example(text)
-            example.id = number
             if len(example.source) > max_length:
                 raise ValueError(
                     f"has {len(example.source):,} characters, more than the limit of {max_length:,} "
                     "(--max-source-length)"
                 )
+            if prefix is not None and example.source:
+                example.extras.setdefault("prefix", prefix)
+            check_wishes(task, example)
+            example.id = number
         except (ValueError, DataError) as problem:
             if not skip:
                 raise DataError(f"{name}, line {number}: {problem}; --skip-bad leaves its output empty") from None
             print(f"{name}, line {number}: {problem}; skipped", file=sys.stderr)
-            example = Example("", id=number)
-        if prefix is not None and example.source:
-            example.extras.setdefault("prefix", prefix)
+            example = Example("", id=number, extras={UNREADABLE: True})
         yield example
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Example, Output
+
+UNREADABLE = "unreadable"
+"""An entry of ``Example.extras``: the example stands for input that could not be read, and its output is empty."""
 
 # A sentence ends with . ! ? or …, closing quotes and brackets, and white space before what can begin another one; or
 # with an ideographic full stop, which needs no space.
@@ -40,57 +44,52 @@ def split_sentences(text: str) -> list[str]:
 
 def by_parts(
     examples: Iterable[Example],
-    decode: Callable[[Iterator[Example]], Iterator[Output]],
-    split: Callable[[Example], list[Example]] | None = None,
+    split: Callable[[Example], list[Example]],
+    decode: Callable[[Iterator[Example]], Generator[Output, None, None]],
 ) -> Generator[Output, None, None]:
-    """One output for each example, in order: an empty one for a blank source, which is not decoded; and with
-    ``split``, that of a source of several parts joined from theirs.
+    """One output for each example, in order: that of one with several parts is joined from theirs, and one without any
+    has an empty output.
 
     Args:
-        decode: gives an output for each of the examples that are left, in order.
         split: the parts of an example.
+        decode: gives an output for each of the parts of all examples, in order.
 
     Raises:
         UserError: an output is to begin with a prefix, to contain something or to be one of several choices, and it
             would be made of parts.
     """
-    waiting: deque[tuple[Example, int]] = deque()  # examples that were read and not answered, and their parts
+    waiting: deque[int] = deque()  # of each example that was read and not answered, how many parts it has
 
     def parts() -> Iterator[Example]:
         for example in examples:
-            own = [] if not example.source.strip() else [example] if split is None else split(example)
+            own = split(example)
             wish = next((name for name in ("prefix", "constraints", "choices") if example.extras.get(name)), None)
             if wish and len(own) > 1:
                 raise UserError(f"{wish}: is said of one output, and this source is split into {len(own)} sentences")
-            waiting.append((example, len(own)))
+            waiting.append(len(own))
             yield from own
 
-    outputs = decode(parts())
     found: list[Output] = []
-    try:
-        for output in outputs:
-            while waiting[0][1] == 0:
-                waiting.popleft()
-                yield _nothing()
-            found.append(output)
-            if len(found) == waiting[0][1]:
-                waiting.popleft()
-                yield _joined(found)
-                found = []
-    except UserError:  # what was read stopped: blank sources before that have their answers too
-        yield from (_nothing() for _, parts_of in _leading_blanks(waiting))
-        raise
-    yield from (_nothing() for _ in waiting)
+    with closing(decode(parts())) as outputs:
+        try:
+            for output in outputs:
+                yield from _nothing_for(waiting)
+                found.append(output)
+                if len(found) == waiting[0]:
+                    waiting.popleft()
+                    yield _joined(found)
+                    found = []
+        except UserError:  # what was read before the error has its answers
+            yield from _nothing_for(waiting)
+            raise
+    yield from _nothing_for(waiting)
 
 
-def _leading_blanks(waiting: deque[tuple[Example, int]]) -> Iterator[tuple[Example, int]]:
-    while waiting and waiting[0][1] == 0:
-        yield waiting.popleft()
-
-
-def _nothing() -> Output:
-    """The output of a blank source."""
-    return Output("", float("-inf"))
+def _nothing_for(waiting: deque[int]) -> Iterator[Output]:
+    """The outputs of the first examples, as long as they have no parts; they wait no longer."""
+    while waiting and waiting[0] == 0:
+        waiting.popleft()
+        yield Output("", float("-inf"))
 
 
 def _joined(outputs: list[Output]) -> Output:

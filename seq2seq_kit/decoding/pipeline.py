@@ -12,7 +12,7 @@ import torch
 
 from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.decoding import mbr as minimum_bayes_risk
-from seq2seq_kit.decoding.documents import by_parts
+from seq2seq_kit.decoding.documents import UNREADABLE, by_parts
 from seq2seq_kit.decoding.ensemble import Combination
 from seq2seq_kit.decoding.generate import Decoding, System, generate, ready
 from seq2seq_kit.decoding.hypothesis import Hypothesis
@@ -178,14 +178,21 @@ class Pipeline:
         if split_sentences and (n_best > 1 or how.get("align")):
             raise UserError("sentences are split for one output each, without alternatives and alignment")
         decode = partial(generate, self.model, self.task, options=options, device=self.device, **self.parts(), **how)
-        if self.task.source_spec is None:
-            outputs = decode(examples)
-        else:
-            outputs = by_parts(examples, decode, self.task.sentences if split_sentences else None)
+
+        def parts(example: Example) -> list[Example]:
+            if self.is_blank(example):
+                return []
+            return self.task.sentences(example) if split_sentences else [example]
+
+        outputs = by_parts(examples, parts, decode)
         if utility is None:
             return outputs
         evenly = options.sampling != "off"
         return (minimum_bayes_risk.reorder(output, utility, n_best, evenly=evenly) for output in outputs)
+
+    def is_blank(self, example: Example) -> bool:
+        """Is there nothing to be decoded? A blank line of a document, or what could not be read."""
+        return UNREADABLE in example.extras or (self.task.source_spec is not None and not example.source.strip())
 
     def parts(self) -> dict[str, Any]:
         """What this pipeline adds to a decoding with its model, as :func:`generate` takes it."""
@@ -217,6 +224,8 @@ class Pipeline:
 
     def stream_example(self, example: Example, options: SearchOptions, place: int = 0) -> Iterator[str]:
         """As :meth:`stream`; ``place``: the example's number in its stream of examples, for samples."""
+        if self.is_blank(example):
+            return iter(())
         systems = [System(self.model, self.task, self.weight), *self.partners]
         decoding = Decoding(
             systems=systems,

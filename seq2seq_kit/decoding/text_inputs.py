@@ -38,6 +38,16 @@ def sentence_inputs(
     ]
 
 
+def check_wishes(task: Task, example: Example) -> None:
+    """Raise what :func:`sentence_inputs` would raise for this example."""
+    if task.source_spec is None or any(example.extras.get(name) for name in WISHES):
+        phrases = _Phrases(task, example)
+        phrases.one("prefix")
+        phrases.several("choices", first=True)
+        phrases.constraints()
+        phrases.several("banned", unknown=True)
+
+
 def _sentence_input(task: Task, example: Example, encoded: EncodedExample, key: int) -> SentenceInput:
     phrases = _Phrases(task, example)
     choices = phrases.several("choices", first=True)

@@ -47,8 +47,7 @@ def compare(
     metrics: dict[str, Any] = {"BLEU": BLEU(references=streams), "chrF": CHRF(references=streams)}
     metrics["TER"] = TER(references=streams)
     logging.getLogger("sacrebleu").setLevel(logging.ERROR)  # it would tell each of its steps
-    named = [(name, list(texts)) for name, texts in outputs.items()]
-    test = PairedTest(named, metrics, references=None, test_type="bs", n_samples=samples)
+    test = PairedTest(list(outputs.items()), metrics, references=None, test_type="bs", n_samples=samples)
     signatures, scores = test()
     systems = scores.pop("System")
     found = {

@@ -11,7 +11,9 @@ from seq2seq_kit.config import component_field
 from seq2seq_kit.data.dialogues import Lines, alternating
 from seq2seq_kit.data.fields import field_text, field_texts
 from seq2seq_kit.data.readers import Examples
-from seq2seq_kit.interfaces import Example
+from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.errors import UserError
+from seq2seq_kit.interfaces import Example, Output
 from seq2seq_kit.tasks.pairs import PairConfig, PairTask
 
 USER, SYSTEM = "<user>", "<system>"
@@ -112,6 +114,12 @@ class Dialogue(PairTask):
         """The ids of the context that are read, with the marks of the speakers."""
         [(ids, _)] = self._contexts([example.source])
         return ids
+
+    def decode_copying(
+        self, example: Example, hypotheses: Sequence[Hypothesis], dictionary: Mapping[str, str]
+    ) -> Output:
+        """Refused: what is copied would be a word of any turn, of either speaker."""
+        raise UserError("Dialogue cannot replace unknown words")
 
     def sentences(self, example: Example) -> list[Example]:
         """The example: a context is answered as a whole."""

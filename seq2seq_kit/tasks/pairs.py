@@ -29,7 +29,7 @@ from seq2seq_kit.interfaces import (
 )
 from seq2seq_kit.registry import build
 from seq2seq_kit.tasks.text import Texts, TextTask, padded, repeatable, source_of, target_of
-from seq2seq_kit.tokenizers.marked import MarkedTokenizer
+from seq2seq_kit.tokenizers.marked import MarkedTokenizer, unmarked
 
 
 class PairConfig(TaskConfig):
@@ -92,8 +92,8 @@ class PairTask(TextTask):
     def read(self, paths: Sequence[str], on_error: Literal["stop", "skip"] = "stop") -> Examples:
         """The pairs of a TSV or JSONL file, or of two parallel files; see :class:`Examples`."""
         c = self.config
-        fields = {"source_field": c.source_field, "target_field": c.target_field, "extra_fields": c.extra_fields}
-        return Examples(paths, on_error, reverse=self.reverse, **fields)
+        fields: dict[str, Any] = {"source_field": c.source_field, "target_field": c.target_field}
+        return Examples(paths, on_error, reverse=self.reverse, extra_fields=c.extra_fields, **fields)
 
     def prepare(self, examples: Iterable[Example]) -> None:
         """Learn the tokenizers: each from its side, or a shared one from both."""
@@ -106,7 +106,7 @@ class PairTask(TextTask):
         self._set_specs()
 
     def learnt_from(self, example: Example) -> str:
-        """What a tokenizer learns from of an example's source."""
+        """The text of an example's source that tokenizers learn from."""
         return source_of(example)
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
@@ -161,16 +161,20 @@ class PairTask(TextTask):
         Raises:
             UserError: the tokens are not whole words, or the decoder gives no attention over them.
         """
-        source, target = self.source_tokenizer, self.target_tokenizer
+        source, target = unmarked(self.source_tokenizer), unmarked(self.target_tokenizer)
         if not (isinstance(source, WholeWords) and isinstance(target, WholeWords)):
             raise UserError("unknown words can be replaced where both tokenizers have whole words for tokens ('word')")
-        [unknown], given = target.words([target.unk_id]), source.split(example.source)
+        [unknown], given = target.words([target.unk_id]), source.split(self.learnt_from(example))
+        read = len(self.source_ids(example)) - len(self.source_tokenizer.suffix)
+        before = max(0, read - len(given))  # a mark, or what the tokenizer puts there
+        given = given[: read - before]
         texts = []
         for hypothesis in hypotheses:
             if hypothesis.attention is None:
                 raise UserError("unknown words are replaced as attention says, and this run's decoder gives none")
             words = target.words(self.without_eos(hypothesis))
-            texts.append(target.join(replace_unknown(words, unknown, given, hypothesis.attention, dictionary)))
+            attention = hypothesis.attention[:, before:]
+            texts.append(target.join(replace_unknown(words, unknown, given, attention, dictionary)))
         return self.output(example, hypotheses, texts)
 
     def decode_aligned(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:

@@ -72,7 +72,7 @@ class Summarization(PairTask):
         for one in encoded:
             whole, one.source = one.source, self._shortened(one.source)
             self._cut += len(whole) > len(one.source)
-        self._read += len(encoded)
+        self._read += sum(1 for example in examples if example.source)
         return encoded
 
     def source_ids(self, example: Example) -> list[int]:

@@ -91,6 +91,9 @@ class Translation(PairTask):
         if self._marked is None:
             return super().encode_sources(sources)
         pairs = [self._language_and_text(source) for source in sources]
+        for language, text in pairs:
+            if language is None and text.strip():
+                raise DataError(f"the source {text[:60]!r} {self._wanted()}")
         marks = [[] if language is None else [self._marked.mark(f"<2{language}>")] for language, _ in pairs]
         before = len(self.source_tokenizer.prefix)
         encoded = super().encode_sources([text for _, text in pairs])
@@ -113,9 +116,12 @@ class Translation(PairTask):
     def _tagged(self, example: Example) -> Example:
         """The example, if its source says which language is wanted."""
         if self._language_and_text(example.source)[0] is None:
-            tags = ", ".join(f"<2{language}>" for language in self.config.languages)
-            raise DataError(f"does not say into which language: its source must begin with one of {tags}")
+            raise DataError(self._wanted())
         return example
+
+    def _wanted(self) -> str:
+        tags = ", ".join(f"<2{language}>" for language in self.config.languages)
+        return f"does not say into which language: it must begin with one of {tags}"
 
     def _tagged_record(self, given: Mapping[str, Any]) -> Example:
         example = self._from_record(given)

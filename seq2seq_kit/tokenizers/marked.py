@@ -84,3 +84,8 @@ class MarkedTokenizer(Tokenizer):
     def load(self, path: Path) -> None:
         """Read it."""
         self.inner.load(path)
+
+
+def unmarked(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer of the text alone."""
+    return tokenizer.inner if isinstance(tokenizer, MarkedTokenizer) else tokenizer

@@ -86,6 +86,18 @@ def test_bad_lines_can_be_skipped_in_their_place(run_s2s, tiny_run: Path) -> Non
     assert "line 2" in done.stderr.decode()
 
 
+def test_a_wish_that_cannot_be_met_is_a_bad_line(run_s2s, tiny_run: Path) -> None:
+    bad = [{"source": "two one", "prefix": "zwei"}, {"source": "six one", "banned": "x"}]
+    records = [{"source": "one two"}, *bad, {"source": "ten two"}]
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    stopped = run_s2s("translate", tiny_run, "--jsonl", input=lines)
+    assert (stopped.returncode, stopped.stdout) == (2, "un deux\n")
+    assert "line 2: prefix has 'zwei': the target vocabulary lacks a word of it" in stopped.stderr
+    done = run_s2s("translate", tiny_run, "--jsonl", "--skip-bad", input=lines)
+    assert (done.returncode, done.stdout) == (0, "un deux\n\n\ndix deux\n")
+    assert "line 3: banned = 'x': must be a list of texts" in done.stderr
+
+
 def test_lines_before_a_bad_one_are_not_lost(run_s2s, tiny_run: Path) -> None:
     done = run_s2s("translate", tiny_run, input=b"one two\nsix two\n\xff\n", text=False, encoding=None)
     assert done.returncode == 2

@@ -35,6 +35,10 @@ def test_a_blank_paragraph_has_no_sentence() -> None:
     assert len(split_sentences(long)) == 20_000
 
 
+def whole(example: Example) -> list[Example]:
+    return [example] if example.source.strip() else []
+
+
 def parts(example: Example) -> list[Example]:
     return [Example(text) for text in split_sentences(example.source)]
 
@@ -50,13 +54,13 @@ def shout(examples: Iterator[Example]) -> Iterator[Output]:
     yield from (Output(e.source.upper(), -1.0, [e.source], [-1.0]) for e in window)
 
 
-@pytest.mark.parametrize("split", [None, parts])
+@pytest.mark.parametrize("split", [whole, parts])
 def test_blank_lines_stay_where_they_are(split) -> None:
     lines = ["", "One is. Two are.", "  ", "", "Three.", "Four.", ""]
-    outputs = list(by_parts(map(Example, lines), shout, split))
+    outputs = list(by_parts(map(Example, lines), split, shout))
     assert [output.text for output in outputs] == [line.strip().upper() for line in lines]
     joined = outputs[1]
-    assert (joined.score, len(joined.tokens)) == ((-2.0, 2) if split else (-1.0, 1))
+    assert (joined.score, len(joined.tokens)) == ((-2.0, 2) if split is parts else (-1.0, 1))
 
 
 def test_what_was_read_before_a_bad_line_is_answered() -> None:
@@ -75,7 +79,7 @@ def test_what_was_read_before_a_bad_line_is_answered() -> None:
 
     found = []
     with pytest.raises(DataError, match="line 4"):
-        for output in by_parts(lines(), collect):
+        for output in by_parts(lines(), whole, collect):
             found.append(output.text)
     assert found == ["One.", "", ""]
 
@@ -83,4 +87,4 @@ def test_what_was_read_before_a_bad_line_is_answered() -> None:
 def test_what_is_asked_of_one_output_is_not_asked_of_each_part() -> None:
     example = Example("One is. Two are.", extras={"prefix": "x"})
     with pytest.raises(UserError, match="prefix: is said of one output"):
-        list(by_parts([example], shout, parts))
+        list(by_parts([example], parts, shout))

@@ -48,8 +48,8 @@ def test_expected_utility_is_the_weighted_mean_over_the_others() -> None:
 
 
 def test_mistakes_get_a_sentence() -> None:
-    with pytest.raises(UserError, match=r"unknown metric 'rouge_x' \(there is: bleu, cer, "):
-        utility("rouge_x")
+    with pytest.raises(UserError, match=r"unknown metric 'unheard_of' \(there is: bleu, cer, "):
+        utility("unheard_of")
     with pytest.raises(UserError, match="no candidate"):
         select([], utility("chrf"))
     with pytest.raises(UserError, match="2 candidates, but 1 log-probabilities"):
