@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from seq2seq_kit.decoding.ensemble import Ensemble, Member
     from seq2seq_kit.decoding.hypothesis import Hypothesis
     from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
+    from seq2seq_kit.decoding.operator_decoder import OperatorDecoder
     from seq2seq_kit.decoding.options import SearchOptions
     from seq2seq_kit.decoding.pipeline import Pipeline, load
     from seq2seq_kit.decoding.presets import preset
     from seq2seq_kit.decoding.run_ensemble import load_ensemble
     from seq2seq_kit.decoding.search import Cancellation, search
     from seq2seq_kit.errors import ConfigError, DataError, PluginError, SearchCancelled, SearchError, UserError
+    from seq2seq_kit.headers import cmake_dir, include_dir
     from seq2seq_kit.hookspecs import hookimpl
     from seq2seq_kit.interfaces import (
         Attention,
@@ -89,6 +91,7 @@ _LAZY = {
     "Memory": "seq2seq_kit.interfaces",
     "MemorySpec": "seq2seq_kit.interfaces",
     "Metric": "seq2seq_kit.interfaces",
+    "OperatorDecoder": "seq2seq_kit.decoding.operator_decoder",
     "Output": "seq2seq_kit.interfaces",
     "PairConfig": "seq2seq_kit.tasks.pairs",
     "PairTask": "seq2seq_kit.tasks.pairs",
@@ -112,9 +115,11 @@ _LAZY = {
     "UserError": "seq2seq_kit.errors",
     "WithBase": "seq2seq_kit.criteria.token_wise",
     "build": "seq2seq_kit.registry",
+    "cmake_dir": "seq2seq_kit.headers",
     "component_field": "seq2seq_kit.config",
     "criterion_in_chunks": "seq2seq_kit.criteria.chunks",
     "hookimpl": "seq2seq_kit.hookspecs",
+    "include_dir": "seq2seq_kit.headers",
     "load": "seq2seq_kit.decoding.pipeline",
     "load_ensemble": "seq2seq_kit.decoding.run_ensemble",
     "log_probs_in_chunks": "seq2seq_kit.criteria.chunks",

@@ -10,9 +10,8 @@ import torch
 from sound_decoder import TARGET, Bigrams, CopyingDecoder, SoundDecoder
 from torch import Tensor
 
-from seq2seq_kit import SearchError, UserError, search
+from seq2seq_kit import OperatorDecoder, SearchError, UserError, search
 from seq2seq_kit.decoding.hypothesis import Hypothesis
-from seq2seq_kit.decoding.operator_decoder import OperatorDecoder
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.stepper import begin
 from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, StepOutput
