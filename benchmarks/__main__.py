@@ -1,6 +1,7 @@
 """``python -m benchmarks NAME…``: run benchmarks, keep their results as JSON, render ``RESULTS.md`` from all.
 
-A name may be the first word of several (``decode`` runs all ``decode_*``). ``render`` only writes the table again.
+A name that there is not may be the first word of several (``train`` runs all ``train_*``). ``render`` only writes the
+table again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from benchmarks.support import results
 from benchmarks.support.harness import Options
 
 QUESTIONS = (
+    "decode",
     "decode_recurrent",
     "decode_translation",
     "decode_characters",
@@ -47,14 +49,18 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--set", action="append", default=[], dest="overrides", help="key=value, for those that train")
     parser.add_argument("--run", type=Path, help="score this run folder, for those that train")
+    parser.add_argument("--only", action="append", default=[], help="cases with this in their names, for those of many")
     arguments = vars(parser.parse_args(argv))
-    arguments["overrides"] = tuple(arguments["overrides"])
+    for several in ("overrides", "only"):
+        arguments[several] = tuple(arguments[several])
     names = arguments.pop("names")
     if not names:
         for name in QUESTIONS:
             print(f"{name:20} {(importlib.import_module(f'benchmarks.{name}').__doc__ or '').partition(chr(10))[0]}")
         return 0
-    chosen = [q for name in names for q in QUESTIONS if name == q or q.startswith(f"{name}_")]
+    chosen = [
+        q for name in names for q in QUESTIONS if name == q or (name not in QUESTIONS and q.startswith(f"{name}_"))
+    ]
     if not chosen and names != ["render"]:
         print(f"there is no benchmark {' '.join(names)!r} (there is: {', '.join(QUESTIONS)})", file=sys.stderr)
         return 2

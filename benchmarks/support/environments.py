@@ -6,25 +6,31 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.support.harness import ROOT
 
 
-def environment(name: str, requirements: list[str], *, ours: bool = False) -> Path:
+def environment(name: str, requirements: list[str], *, ours: bool = False, plugins: Sequence[str] = ()) -> Path:
     """The Python of ``.venv-NAME`` in the repository's root, with ``requirements`` installed.
 
-    With ``ours`` it also imports what this Python imports, where it has nothing of that name itself: a peer and the kit
-    then run in one process, on the same weights and the same torch.
+    Args:
+        ours: it also imports what this Python imports, where it has nothing of that name itself: a peer and the kit
+            then run in one process, on the same weights and the same torch.
+        plugins: folders of ``plugins/`` to install, in place and without what they depend on.
     """
     folder = ROOT / f".venv-{name}"
     python = folder / "bin" / "python"
     stamp = folder / "requirements.txt"
-    wanted = "\n".join([*requirements, *(["# and ours"] if ours else [])]) + "\n"
+    wanted = "\n".join([*requirements, *plugins, *(["# and ours"] if ours else [])]) + "\n"
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"installing {', '.join(requirements)} into {folder.name}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
+        for plugin in plugins:
+            editable = ["--no-deps", "--editable", str(ROOT / "plugins" / plugin)]
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *editable], check=True)
         if ours:
             _add_ours(python)
         stamp.write_text(wanted)

@@ -44,10 +44,16 @@ class Options:
     """Where a model is trained: ``key=value`` changes of its configuration, as ``s2s train --set`` takes them."""
     run: Path | None = None
     """Where a model is trained: an earlier run folder to score in its stead."""
+    only: tuple[str, ...] = ()
+    """Where there are many cases: only those with one of these in their names."""
 
     def __post_init__(self) -> None:
         if self.clock == "cpu" and self.threads != 1:
             raise ValueError("CPU seconds compare systems of one thread only: use --threads 1")
+
+    def wants(self, case: str) -> bool:
+        """Whether a case is to be measured."""
+        return not self.only or any(part in case for part in self.only)
 
 
 class Worker:

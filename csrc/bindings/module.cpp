@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bindings/callbacks.h"
+#include "bindings/kernels.h"
 #include "bindings/native_steps.h"
 #include "bindings/options.h"
 #include "bindings/python_step.h"
@@ -157,6 +158,7 @@ PYBIND11_MODULE(_native, module) {
 
   bind_options(module);
   bind_native_steps(module);
+  bind_kernels(module);
   bind_training(module);
 
   py::class_<Cancellation, std::shared_ptr<Cancellation>>(module, "Cancellation")
