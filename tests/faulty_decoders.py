@@ -6,10 +6,20 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from sound_decoder import SIZE, SoundDecoder
+from sound_decoder import SIZE, TARGET, SoundDecoder
 from torch import Tensor, nn
 
-from seq2seq_kit.interfaces import DecoderOutput, DecoderState, Memory, StepOutput, TensorDict
+from seq2seq_kit.decoders.transformer import TransformerDecoder, TransformerDecoderConfig
+from seq2seq_kit.interfaces import (
+    DecoderOutput,
+    DecoderState,
+    Memory,
+    MemorySpec,
+    NativeDecoder,
+    Precision,
+    StepOutput,
+    TensorDict,
+)
 
 
 class RowsOnSelf(SoundDecoder):
@@ -385,6 +395,15 @@ class OtherwiseInSearch(SoundDecoder):
         if torch.is_inference_mode_enabled():
             output.scores = output.scores * 1.1
         return output
+
+
+class OtherNative(SoundDecoder):
+    """Offers the native stepper of another decoder."""
+
+    def native(self, precision: Precision = "fp32") -> NativeDecoder | None:
+        config = TransformerDecoderConfig(size=8, layers=1, heads=2, feed_forward_size=8)
+        other = TransformerDecoder(config, TARGET, MemorySpec(SIZE)).eval()
+        return None if self.training else other.native(precision)
 
 
 class Raises(SoundDecoder):

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 PRECISIONS = ("fp32", "bf16", "int8")
@@ -52,7 +53,7 @@ def measure(threads: int, sizes: Sequence[int], rows: Sequence[int]) -> dict[str
         for count in rows:
             x = torch.randn(count, INPUTS)
             operations = 2 * count * INPUTS * OUTPUTS
-            multiply[f"{precision}, {count}"] = rate(lambda m=matrix, x=x: m.multiply(x), operations, threads) / 1e9
+            multiply[f"{precision}, {count}"] = rate(partial(matrix.multiply, x), operations, threads) / 1e9
     return {"read": read, "multiply": multiply}
 
 

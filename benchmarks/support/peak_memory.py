@@ -32,4 +32,5 @@ def main(system: str, size: str, folder: str, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], threads=int(sys.argv[4]))
+    system, size, folder, threads = sys.argv[1:]
+    main(system, size, folder, int(threads))

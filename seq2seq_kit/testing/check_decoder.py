@@ -11,6 +11,7 @@ from seq2seq_kit.interfaces import Decoder, Memory, MemorySpec, TargetSpec
 from seq2seq_kit.testing.checks import Check, refuse_unknown, run_check
 from seq2seq_kit.testing.decoder_agreement import check_engine, check_forward, check_gradients
 from seq2seq_kit.testing.decoder_independence import check_reorder, check_sentences, check_slots
+from seq2seq_kit.testing.decoder_native import check_native
 from seq2seq_kit.testing.decoder_padding import check_empty, check_padding
 from seq2seq_kit.testing.decoder_portability import check_device, check_dtype, check_save
 from seq2seq_kit.testing.decoder_purity import check_deterministic, check_in_place, check_self
@@ -35,6 +36,7 @@ CHECKS = (
     Check("empty", "a source without any token is scored or refused", check_empty, ("padding",)),
     Check("gradients", "steps send the gradients that forward sends", check_gradients, ("forward",)),
     Check("engine", "a search scores as forward does", check_engine, ("reorder", "forward")),
+    Check("native", "the native stepper is the same function as step", check_native, ("engine",)),
 )
 
 
