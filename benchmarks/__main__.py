@@ -26,6 +26,7 @@ QUESTIONS = (
     "transformer_french",
     "cmudict",
     "scan",
+    "speech_digits",
     "train_speed",
     "train_losses",
     "corpus_memory",

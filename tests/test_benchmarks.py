@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
-from benchmarks import cmudict, decode_characters, plain_loop, scan
+from benchmarks import cmudict, decode_characters, plain_loop, scan, speech_digits
 from benchmarks.__main__ import QUESTIONS, main
 from benchmarks.decode_recurrent import random_model
 from benchmarks.support import harness, load, results, searching, sequences, translation
@@ -204,11 +206,29 @@ def test_the_committed_results_are_valid_and_rendered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_training_configurations_are_valid(path: Path) -> None:
+    if path.stem == speech_digits.NAME:
+        pytest.importorskip("seq2seq_kit_speech", reason="its plugin is tested in tests/plugins")
     assert load_config(path).search.beam_size == 5
 
 
 def test_references_become_sacrebleus_streams() -> None:
     assert translation._streams([["a", "b"], ["c"]]) == [["a", "c"], ["b", None]]
+
+
+def test_strings_of_digits_are_what_their_texts_say(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    for digit, speaker, index in itertools.product(range(10), speech_digits.SPEAKERS, (0, 3)):
+        name = tmp_path / f"{digit}_{speaker}_{index}.wav"
+        soundfile.write(name, np.full(800 + 80 * index, 1000 * (digit + 1), np.int16), speech_digits.RATE)
+    made = list(speech_digits.strings(tmp_path, "test", (0, 3), 60))
+    again = list(speech_digits.strings(tmp_path, "test", (0, 3), 60))
+    for one, same in zip(made, again, strict=True):
+        said = [int(one.samples[round(middle * speech_digits.RATE)]) // 1000 - 1 for middle in one.middles]
+        assert " ".join(speech_digits.WORDS[digit] for digit in said) == one.text
+        assert one.samples[0] == one.samples[-1] == 0 and np.array_equal(one.samples, same.samples)
+    assert {len(one.middles) for one in made} == set(range(1, 8))
+    parts = [set(indices) for indices, _ in speech_digits.PARTS.values()]
+    assert set.union(*parts) == set(range(50)) and sum(map(len, parts)) == 50 and parts[2] == set(range(5))
 
 
 def test_no_word_of_the_dictionary_is_in_two_parts(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from support.environment import Environment
 
-PLUGIN = Path(__file__).parents[2] / "plugins" / "seq2seq-kit-speech"
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "plugins" / "seq2seq-kit-speech"
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,12 @@ def test_it_passes_its_own_tests(environment: Environment) -> None:
     tested = environment.run("-m", "pytest", "-q", "-p", "no:cacheprovider", PLUGIN / "tests", cwd=PLUGIN)
     assert tested.returncode == 0, tested.stdout
     assert " skipped" not in tested.stdout
+
+
+def test_the_configuration_of_its_benchmark_is_valid(environment: Environment) -> None:
+    load = "from pathlib import Path; from seq2seq_kit.run_config import load_config; load_config(Path({!r}))"
+    done = environment.run("-c", load.format(str(ROOT / "benchmarks" / "configs" / "speech_digits.yaml")))
+    assert done.returncode == 0, done.stderr
 
 
 def test_its_own_command_has_the_place_of_its_verb(environment: Environment) -> None:
