@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from seq2seq_kit.cli import search_flags as flags
 from seq2seq_kit.cli.decode import open_input, open_output
 from seq2seq_kit.errors import DataError
+
+if TYPE_CHECKING:
+    from seq2seq_kit.decoding.score import TargetScore
+    from seq2seq_kit.interfaces import Task
 
 BATCHES_A_WINDOW = 16
 """Batches read ahead, so that targets of like length can be scored together."""
@@ -34,6 +39,7 @@ def score(
     weights: flags.Weights = None,
     combination: flags.Combination = "linear",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="A bad line has an empty line for its score.")] = False,
     batch_size: flags.BatchSize = 32,
     checkpoint: flags.Checkpoint = "best",
     device: flags.Device = "cpu",
@@ -50,31 +56,45 @@ def score(
     options = flags.search_options(pipeline, None, settings, length_penalty=length_penalty, temperature=temperature)
     source = open_input(file)
     with source, open_output(output) as sink:
-        whole_lines = pipeline.task.source_spec is None
-        pairs = _pairs(source, str(file or "stdin"), whole_lines)
+        pairs = _pairs(pipeline.task, source, str(file or "stdin"), skip_bad)
         while window := list(islice(pairs, BATCHES_A_WINDOW * batch_size)):
-            for found in pipeline.score_with(window, options, batch_size):
-                if as_json:
-                    record = {
-                        "score": found.score,
-                        "log_prob": found.log_prob,
-                        "perplexity": found.perplexity,
-                        "token_scores": found.token_log_probs,
-                    }
-                    sink.write(json.dumps(record) + "\n")
-                else:
-                    numbers = f"{found.score:.6f}\t{found.log_prob:.6f}\t{len(found.tokens)}\t{found.perplexity:.6f}"
-                    sink.write(numbers + "\n")
+            found = iter(pipeline.score_with([pair for pair in window if pair is not None], options, batch_size))
+            for pair in window:
+                sink.write((_line(next(found), as_json) if pair is not None else "{}" if as_json else "") + "\n")
 
 
-def _pairs(stream: IO[bytes], name: str, whole_lines: bool) -> Iterator[tuple[str, str]]:
-    """Source and target of each line; ``whole_lines``: a line is a target, and its source is empty."""
+def _line(found: TargetScore, as_json: bool) -> str:
+    if not as_json:
+        return f"{found.score:.6f}\t{found.log_prob:.6f}\t{len(found.tokens)}\t{found.perplexity:.6f}"
+    record = {
+        "score": found.score,
+        "log_prob": found.log_prob,
+        "perplexity": found.perplexity,
+        "token_scores": found.token_log_probs,
+    }
+    return json.dumps(record)
+
+
+def _pairs(task: Task, stream: IO[bytes], name: str, skip: bool) -> Iterator[tuple[str, str] | None]:
+    """Source and target of each line; for a task without sources a line is a target. None for a bad line to skip."""
     for number, raw in enumerate(stream, 1):
         try:
-            line = raw.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{name}, line {number}: is not valid UTF-8 (byte {error.start})") from None
-        columns = ["", line] if whole_lines else line.split("\t")
-        if len(columns) != 2:
-            raise DataError(f"{name}, line {number}: has {len(columns)} columns, expected SOURCE TAB TARGET")
-        yield columns[0], columns[1]
+            yield _pair(task, raw)
+        except DataError as problem:
+            if not skip:
+                raise DataError(f"{name}, line {number}: {problem}; --skip-bad scores the rest") from None
+            print(f"{name}, line {number}: {problem}; skipped", file=sys.stderr)
+            yield None
+
+
+def _pair(task: Task, raw: bytes) -> tuple[str, str]:
+    try:
+        line = raw.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not valid UTF-8 (byte {error.start})") from None
+    if task.source_spec is None:
+        return "", line
+    columns = line.split("\t")
+    if len(columns) != 2:
+        raise DataError(f"has {len(columns)} columns, expected SOURCE TAB TARGET")
+    return task.example(columns[0]).source, columns[1]

@@ -13,33 +13,49 @@ from seq2seq_kit.interfaces import Example, Output
 UNREADABLE = "unreadable"
 """An entry of ``Example.extras``: the example stands for input that could not be read, and its output is empty."""
 
-# A sentence ends with . ! ? or …, closing quotes and brackets, and white space before what can begin another one; or
-# with an ideographic full stop, which needs no space.
-_END = re.compile(r"""(?<=[.!?…])["'”’»)\]]*\s+(?=["'“‘«(\[¿¡]*[^\W_a-zà-öø-ÿа-я])|(?<=[。！？])(?=.)""")
-_ABBREVIATION = re.compile(
-    r"""(?:^|[\s("'“«])(?:\w|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|No|Nr|Fig|Inc|Ltd|Co|Mme|Mlle|M|Hr|Fr|bzw|ca|usw|
-    (?:\w\.)+\w)\.$""",
-    re.VERBOSE,
-)
-"""What a full stop may stand after within a sentence: initials, titles and the like, of a few languages."""
+_LONGEST = 30
+"""Characters before a full stop that are looked at."""
+_OPENING, _CLOSING = "\"'“‘«([¿¡", "\"'”’»)]"
+_END = re.compile(rf"[.!?…][{re.escape(_CLOSING)}]*\s+|[。！？]")
+_ABBREVIATIONS = {
+    *("mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "no", "fig", "inc", "ltd", "co", "etc"),
+    *("mme", "mlle", "hr", "fr", "nr", "bzw", "ca", "usw"),
+}
+"""What a full stop may follow within a sentence, in a few languages; initials and *e.g.* are known by their form."""
 
 
 def split_sentences(text: str) -> list[str]:
     """The sentences of a paragraph, white space at their ends dropped; none of a blank one.
 
     By rules that need no language: a sentence ends where ``.``, ``!``, ``?`` or ``…`` is followed by white space and by
-    something that is not a lower-case letter, unless the full stop belongs to an initial or to one of a few common
-    abbreviations (*Dr.*, *e.g.*); and after ``。``, ``！`` or ``？``.
+    a letter or digit that is not lower-case, unless the full stop belongs to an initial or to one of a few common
+    abbreviations (*Dr.*, *e.g.*); and after ``。``, ``！`` or ``？``. Quotation marks and brackets may stand between.
     """
     sentences: list[str] = []
     start = 0
     for end in _END.finditer(text):
-        sentence = text[start : end.end()].strip()
-        if not _ABBREVIATION.search(sentence):
-            sentences.append(sentence)
+        here = end[0] in "。！？" or (
+            _may_begin(text, end.end()) and not _abbreviated(text[max(start, end.start() - _LONGEST) : end.start() + 1])
+        )
+        if here:
+            sentences.append(text[start : end.end()].strip())
             start = end.end()
     rest = text[start:].strip()
     return [*sentences, rest] if rest else sentences
+
+
+def _may_begin(text: str, start: int) -> bool:
+    """May a sentence begin there?"""
+    first = text[start : start + 8].lstrip(_OPENING)[:1]
+    return first.isalnum() and not first.islower()
+
+
+def _abbreviated(text: str) -> bool:
+    """Does the text end with an abbreviation?"""
+    word = text.rsplit(maxsplit=1)[-1].lstrip(_OPENING)
+    stem = word.removesuffix(".")
+    by_form = (len(stem) == 1 and stem.isalpha()) or re.fullmatch(r"(\w\.)+\w", stem) is not None
+    return stem != word and (by_form or stem.lower() in _ABBREVIATIONS)
 
 
 def by_parts(
