@@ -6,13 +6,13 @@ import random
 from typing import Any
 
 import torch
-from tiny_models import SOURCE, TARGET
+from tiny_models import SOURCE, TARGET, lengths_mask
 from tiny_models import TINY_TRANSFORMER as TINY
 
 from seq2seq_kit.config import validate
 from seq2seq_kit.decoders.transformer import TransformerDecoder, TransformerDecoderConfig
 from seq2seq_kit.encoders.transformer import TransformerEncoder, TransformerEncoderConfig
-from seq2seq_kit.interfaces import MemorySpec, SourceSpec
+from seq2seq_kit.interfaces import Memory, MemorySpec, SourceSpec
 
 MEMORY = MemorySpec(6)
 
@@ -98,3 +98,20 @@ def shake(module: torch.nn.Module) -> None:
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
+
+
+def transformer_decoder(memory: MemorySpec | None = MEMORY, **options: Any) -> TransformerDecoder:
+    """A decoder whose distributions are neither flat nor certain, and with every parameter in use."""
+    decoder = tiny_decoder(memory, **options)
+    shake(decoder)
+    with torch.no_grad():
+        decoder.embedding.weight.normal_()
+    return decoder.eval()
+
+
+def transformer_memory(lengths: list[int], seed: int = 0) -> Memory:
+    """Random states, with padding that is noticed where it is read."""
+    generator = torch.Generator().manual_seed(seed)
+    mask = lengths_mask(lengths)
+    states = torch.randn(len(lengths), mask.shape[1], MEMORY.size, generator=generator)
+    return Memory(states.masked_fill(~mask.unsqueeze(-1), 1e9), mask)

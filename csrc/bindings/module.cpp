@@ -13,6 +13,7 @@
 #include "bindings/native_steps.h"
 #include "bindings/options.h"
 #include "bindings/python_step.h"
+#include "bindings/recurrent.h"
 #include "bindings/training.h"
 #include "core/cancellation.h"
 #include "seq2seq_kit/abi.h"
@@ -159,6 +160,7 @@ PYBIND11_MODULE(_native, module) {
   bind_options(module);
   bind_native_steps(module);
   bind_kernels(module);
+  bind_recurrent(module);
   bind_training(module);
 
   py::class_<Cancellation, std::shared_ptr<Cancellation>>(module, "Cancellation")

@@ -1,6 +1,9 @@
 #include "core/batch_decoder.h"
 
+#include <string>
+
 #include "core/kernels/multiply.h"
+#include "seq2seq_kit/errors.h"
 
 namespace seq2seq_kit {
 namespace {
@@ -22,12 +25,14 @@ void multiply_one(const kernels::PackedMatrix& matrix, int64_t output, const flo
 }  // namespace
 
 void BatchDecoder::step(std::span<const int64_t> tokens, int64_t threads, float* scores, float* attention) {
+  check(tokens);
   run(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
     kernels::multiply(*output_, hidden, last - first, output_->inputs(), scores + first * vocab(), vocab());
   });
 }
 
 void BatchDecoder::step_top(std::span<const int64_t> tokens, int64_t threads, const Top& top, float* attention) {
+  check(tokens);
   const auto asked = static_cast<int64_t>(top.asked.size());
   run(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
     const int64_t at = first * top.count;
@@ -37,6 +42,13 @@ void BatchDecoder::step_top(std::span<const int64_t> tokens, int64_t threads, co
       multiply_one(*output_, top.asked[i], hidden, last - first, top.asked_scores + first * asked + i, asked);
     }
   });
+}
+
+void BatchDecoder::check(std::span<const int64_t> tokens) const {
+  for (const int64_t token : tokens) {
+    if (token >= 0 && token < vocab()) continue;
+    throw SearchError("the decoder is fed token " + std::to_string(token) + ": it knows " + std::to_string(vocab()));
+  }
 }
 
 }  // namespace seq2seq_kit

@@ -49,6 +49,9 @@ class BatchDecoder {
   virtual void run(std::span<const int64_t> tokens, int64_t threads, float* attention, const Finish& finish) = 0;
 
  private:
+  /// Throws a SearchError for tokens that there are not.
+  void check(std::span<const int64_t> tokens) const;
+
   const kernels::PackedMatrix* output_;
 };
 

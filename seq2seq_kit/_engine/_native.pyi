@@ -22,6 +22,27 @@ class NativeStep: ...
 
 def operator_step(name: str, state: DecoderState, kind: ScoreKind, params: Sequence[Tensor]) -> NativeStep: ...
 
+class RecurrentOptions:
+    cell: str
+    layers: int
+    embedding_scale: float
+    memory_size: int
+    start_h: str
+    start_c: str
+    attends: bool
+    heads: int
+    scale: float
+    query_before: bool
+    input_feeding: bool
+    precision: str
+    def __init__(self) -> None: ...
+
+class RecurrentWeights:
+    def __init__(self, options: RecurrentOptions, tensors: dict[str, Tensor]) -> None: ...
+    def step(
+        self, states: Tensor | None, mask: Tensor | None, final: dict[str, Tensor], attention_wanted: bool
+    ) -> NativeStep: ...
+
 class TransformerOptions:
     layers: int
     heads: int

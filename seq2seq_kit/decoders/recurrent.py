@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seq2seq_kit.attention.none import NoAttentionConfig
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.decoders.bridge import Bridge, BridgeKind
+from seq2seq_kit.decoders.native_recurrent import KNOWN, NativeRecurrent, pack
 from seq2seq_kit.decoders.prefix import add_prefix, strip_prefix
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
@@ -23,11 +24,13 @@ from seq2seq_kit.interfaces import (
     DecoderState,
     Memory,
     MemorySpec,
+    Precision,
     StepOutput,
     TargetSpec,
     TensorDict,
 )
 from seq2seq_kit.layers.embedding import ScaledEmbedding
+from seq2seq_kit.layers.native_weights import NativeWeights, is_as_known
 from seq2seq_kit.layers.packed_weights import PackedLinear, PackedWeights
 from seq2seq_kit.layers.training_linear import training_linear
 from seq2seq_kit.registry import build
@@ -99,6 +102,7 @@ class RecurrentDecoder(Decoder):
     def __init__(self, config: RecurrentDecoderConfig, target: TargetSpec, memory: MemorySpec | None) -> None:
         super().__init__()
         self.config = config
+        self.memory_size = memory.size if memory else 0
         looks_up = not isinstance(config.attention, NoAttentionConfig)
         _check(config, looks_up, memory)
         self.attention: Attention = build("attention", config.attention, config.size, memory or MemorySpec(0))
@@ -128,10 +132,12 @@ class RecurrentDecoder(Decoder):
             self.output_layer = PackedLinear(config.size, target.vocab_size)
         self.dropout = nn.Dropout(config.dropout)
         self._packed = PackedWeights()
+        self._native = NativeWeights(pack)
 
     def train(self, mode: bool = True) -> RecurrentDecoder:
         if mode:
             self._packed.clear()
+            self._native.clear()
         return super().train(mode)
 
     def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:
@@ -172,6 +178,13 @@ class RecurrentDecoder(Decoder):
             linear = training_linear if self.training else self._packed.linear
             return linear(hidden, self.embedding.weight, self.output_bias)
         return self.output_layer(hidden)
+
+    def native(self, precision: Precision = "fp32") -> NativeRecurrent | None:
+        """With every built-in attention, for the built-in decoders themselves: a subclass may compute otherwise, and
+        has to offer it anew. In eval mode, on the CPU, in float32."""
+        if not is_as_known(self, (*KNOWN, RNNDecoder, GRUDecoder, LSTMDecoder)):
+            return None
+        return NativeRecurrent(self._native.of(self, precision), dict(self.bridge.sources), self.attention_wanted)
 
     def _embed(self, tokens: Tensor) -> Tensor:
         return self.dropout(self.embedding(tokens))  # type: ignore[no-any-return]

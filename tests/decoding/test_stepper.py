@@ -29,6 +29,15 @@ def answers(pipeline: Pipeline, **options: Any) -> list[tuple[str, float]]:
     return [(output.text, pytest.approx(output.score, abs=1e-3)) for output in pipeline.translate(SOURCES, **options)]
 
 
+@pytest.fixture(scope="module")
+def average_run(tiny_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a decoder that offers no native stepper."""
+    out = tmp_path_factory.mktemp("runs") / "average"
+    decoder = DECODER.replace("}", ", autoregressive: average}")
+    train(load_config(tiny_config, ["training.max_steps=1", f"model.decoder={decoder}"]), out)
+    return out
+
+
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one at every call of the Python step."""
@@ -72,17 +81,23 @@ def test_a_stream_is_decoded_the_same_way(transformer_run: Path, steps: list[int
     assert not steps
 
 
-def test_on_the_command_line(transformer_run: Path, tiny_run: Path) -> None:
+def test_a_recurrent_run_too(tiny_run: Path) -> None:
+    found = answers(load(tiny_run, stepper="native"))
+    assert found[0][0] == "un deux" and answers(load(tiny_run, stepper="python")) == found
+    assert load(tiny_run, precision="bf16").translate(["one two"])[0].text == "un deux"
+
+
+def test_on_the_command_line(transformer_run: Path, average_run: Path) -> None:
     done = s2s("translate", transformer_run, "--stepper", "native", "--precision", "bf16", input="one two\n")
     assert done.returncode == 0 and done.stdout == load(transformer_run).translate(["one two"])[0].text + "\n"
-    done = s2s("translate", tiny_run, "--stepper", "native", input="one two\n")
-    assert done.returncode == 2 and "GRUDecoder" in done.stderr and "offers no native stepper" in done.stderr
+    done = s2s("translate", average_run, "--stepper", "native", input="one two\n")
+    assert done.returncode == 2 and "TransformerDecoder" in done.stderr and "offers no native stepper" in done.stderr
 
 
-def test_what_there_is_not_gets_a_sentence(transformer_run: Path, tiny_run: Path) -> None:
-    assert load(tiny_run).translate(["one two"])[0].text == "un deux"  # by its Python step
-    with pytest.raises(UserError, match=r"precision 'int8': the decoder GRUDecoder .* offers no native"):
-        load(tiny_run, precision="int8").translate(["one two"])
+def test_what_there_is_not_gets_a_sentence(transformer_run: Path, average_run: Path, steps: list[int]) -> None:
+    assert len(load(average_run).translate(["one two"])) == 1 and steps
+    with pytest.raises(UserError, match=r"precision 'int8': the decoder TransformerDecoder .* offers no native"):
+        load(average_run, precision="int8").translate(["one two"])
     with pytest.raises(UserError, match=r"stepper 'op': the decoder TransformerDecoder .* offers no torch operator"):
         load(transformer_run, stepper="op").translate(["one two"])
     with pytest.raises(UserError, match="stepper must be auto, python, native or op, got 'c'"):

@@ -17,7 +17,17 @@ namespace seq2seq_kit::kernels {
 
 void attend(const float* query, int64_t size, const Positions& positions, float scale, const float* bias,
             float* weights, float* context) {
-  KERNEL(attend)(query, size, positions, scale, bias, weights, context);
+  KERNEL(attend)(query, size, size, positions, scale, bias, weights, context);
+}
+
+void attend(const float* query, int64_t size, int64_t value_size, const Positions& positions, float scale,
+            float* weights, float* context) {
+  KERNEL(attend)(query, size, value_size, positions, scale, nullptr, weights, context);
+}
+
+void attend_additively(const float* query, const float* energy, int64_t size, int64_t value_size,
+                       const Positions& positions, float* weights, float* context) {
+  KERNEL(attend_additively)(query, energy, size, value_size, positions, weights, context);
 }
 
 }  // namespace seq2seq_kit::kernels

@@ -23,4 +23,13 @@ struct Positions {
 void attend(const float* query, int64_t size, const Positions& positions, float scale, const float* bias,
             float* weights, float* context);
 
+/// The same without a bias, for values that are not as wide as keys: `context` [value_size].
+void attend(const float* query, int64_t size, int64_t value_size, const Positions& positions, float scale,
+            float* weights, float* context);
+
+/// Additive attention (Bahdanau et al. 2015): as the last, with weights = softmax(energy · tanh(query + key)). `energy`
+/// [size].
+void attend_additively(const float* query, const float* energy, int64_t size, int64_t value_size,
+                       const Positions& positions, float* weights, float* context);
+
 }  // namespace seq2seq_kit::kernels

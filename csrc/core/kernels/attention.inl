@@ -1,5 +1,7 @@
 #include "core/kernels/lanes.inl"
 
+#include "core/kernels/sigmoid.inl"
+
 static inline int64_t begin_of(const Positions& positions, int64_t i) {
   return (positions.places ? positions.places[i] : i) * positions.stride;
 }
@@ -85,13 +87,34 @@ static inline __attribute__((always_inline)) void mix(const Positions& positions
   for (int64_t j = 0; j < kTogether; ++j) store_some(sums[j], context + at + j * kLanes, whole ? kLanes : left);
 }
 
-void attend(const float* query, int64_t size, const Positions& positions, float scale, const float* bias,
-            float* weights, float* context) {
+/// context [size] = Σ weights * value.
+static inline void mix(const Positions& positions, const float* weights, int64_t size, float* context) {
+  int64_t at = 0;
+  for (; at + 4 * kLanes <= size; at += 4 * kLanes) mix<4>(positions, weights, at, 4 * kLanes, context);
+  for (; at < size; at += kLanes) mix<1>(positions, weights, at, size - at, context);
+}
+
+void attend(const float* query, int64_t size, int64_t value_size, const Positions& positions, float scale,
+            const float* bias, float* weights, float* context) {
   int64_t scored = 0;
   for (; scored + 4 <= positions.count; scored += 4) score<4>(query, size, positions, scored, scale, weights);
   for (; scored < positions.count; ++scored) score<1>(query, size, positions, scored, scale, weights);
   softmax(weights, positions.count, bias);
-  int64_t at = 0;
-  for (; at + 4 * kLanes <= size; at += 4 * kLanes) mix<4>(positions, weights, at, 4 * kLanes, context);
-  for (; at < size; at += kLanes) mix<1>(positions, weights, at, size - at, context);
+  mix(positions, weights, value_size, context);
+}
+
+void attend_additively(const float* query, const float* energy, int64_t size, int64_t value_size,
+                       const Positions& positions, float* weights, float* context) {
+  for (int64_t i = 0; i < positions.count; ++i) {
+    const float* key = positions.keys + begin_of(positions, i);
+    Lanes sums = all(0);
+    for (int64_t at = 0; at < size; at += kLanes) {
+      Lanes both = load_some(query + at, size - at) + load_some(key + at, size - at);
+      for (Vector& part : both.parts) part = tanh_of(part);
+      sums = sums + load_some(energy + at, size - at) * both;
+    }
+    weights[i] = sum(sums);
+  }
+  softmax(weights, positions.count, nullptr);
+  mix(positions, weights, value_size, context);
 }

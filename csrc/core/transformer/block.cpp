@@ -1,10 +1,8 @@
 #include "core/transformer/block.h"
 
 #include <algorithm>
-#include <string>
 
 #include "core/kernels/attention.h"
-#include "seq2seq_kit/errors.h"
 
 namespace seq2seq_kit::transformer {
 namespace {
@@ -72,12 +70,7 @@ void Block::embed() {
   const std::vector<float>& added = step_->position.added;
   float* x = x_.data();
   for (int64_t row = first_; row < first_ + rows_; ++row, x += size_) {
-    const int64_t token = step_->tokens[row];
-    if (token < 0 || token >= weights.vocab()) {
-      throw SearchError("the decoder is fed token " + std::to_string(token) + ": it knows " +
-                        std::to_string(weights.vocab()));
-    }
-    const float* embedding = weights.embedding + token * size_;
+    const float* embedding = weights.embedding + step_->tokens[row] * size_;
     for (int64_t i = 0; i < size_; ++i) x[i] = embedding[i] * weights.embedding_scale;
     for (size_t i = 0; i < added.size(); ++i) x[i] += added[i];
   }

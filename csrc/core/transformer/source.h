@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "core/real_positions.h"
 #include "core/transformer/weights.h"
 
 namespace seq2seq_kit::transformer {
@@ -16,26 +17,22 @@ class Source {
   /// `states` [B, S', size of the memory], `real` [B, S'].
   Source(const Weights& weights, const float* states, std::span<const bool> real, int64_t batch);
 
-  int64_t batch() const { return static_cast<int64_t>(begins_.size()) - 1; }
+  int64_t batch() const { return real_.batch(); }
 
   /// S', padding counted.
-  int64_t width() const { return width_; }
+  int64_t width() const { return real_.width(); }
 
   /// The positions of a sentence in S', ascending.
-  std::span<const int32_t> positions(int64_t sentence) const {
-    return std::span(positions_).subspan(begins_[sentence], begins_[sentence + 1] - begins_[sentence]);
-  }
+  std::span<const int32_t> positions(int64_t sentence) const { return real_.of(sentence); }
 
   /// Its keys and values [positions, 2, A] in a layer.
   const float* keys_and_values(int64_t sentence, int64_t layer) const {
-    return layers_[layer].data() + begins_[sentence] * stride_;
+    return layers_[layer].data() + real_.begin(sentence) * stride_;
   }
 
  private:
-  int64_t width_;
+  RealPositions real_;
   int64_t stride_;                          // 2 A
-  std::vector<int64_t> begins_;             // [B + 1]
-  std::vector<int32_t> positions_;          // [real positions]
   std::vector<std::vector<float>> layers_;  // of each [real positions, 2, A]
 };
 

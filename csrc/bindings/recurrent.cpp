@@ -1,0 +1,54 @@
+#include "bindings/recurrent.h"
+
+#include <torch/csrc/utils/pybind.h>
+
+#include <memory>
+#include <optional>
+
+#include "bindings/python_step.h"
+#include "torch/recurrent_step.h"
+
+namespace py = pybind11;
+
+namespace seq2seq_kit {
+namespace {
+
+std::shared_ptr<recurrent::Weights> read_weights(const RecurrentOptions& options, const py::dict& tensors) {
+  const NamedTensors named = read_tensors("the weights", tensors);
+  py::gil_scoped_release released;
+  return read_recurrent(options, named);
+}
+
+std::shared_ptr<NativeStep> begin(const std::shared_ptr<recurrent::Weights>& weights,
+                                  const std::optional<at::Tensor>& states, const std::optional<at::Tensor>& mask,
+                                  const py::dict& final, bool attention_wanted) {
+  const NamedTensors named = read_tensors("the memory's final state", final);
+  py::gil_scoped_release released;
+  return std::make_shared<RecurrentStep>(weights, states.value_or(at::Tensor()), mask.value_or(at::Tensor()), named,
+                                         attention_wanted);
+}
+
+}  // namespace
+
+void bind_recurrent(py::module_& module) {
+  py::class_<RecurrentOptions>(module, "RecurrentOptions")
+      .def(py::init<>())
+      .def_readwrite("cell", &RecurrentOptions::cell)
+      .def_readwrite("layers", &RecurrentOptions::layers)
+      .def_readwrite("embedding_scale", &RecurrentOptions::embedding_scale)
+      .def_readwrite("memory_size", &RecurrentOptions::memory_size)
+      .def_readwrite("start_h", &RecurrentOptions::start_h)
+      .def_readwrite("start_c", &RecurrentOptions::start_c)
+      .def_readwrite("attends", &RecurrentOptions::attends)
+      .def_readwrite("heads", &RecurrentOptions::heads)
+      .def_readwrite("scale", &RecurrentOptions::scale)
+      .def_readwrite("query_before", &RecurrentOptions::query_before)
+      .def_readwrite("input_feeding", &RecurrentOptions::input_feeding)
+      .def_readwrite("precision", &RecurrentOptions::precision);
+
+  py::class_<recurrent::Weights, std::shared_ptr<recurrent::Weights>>(module, "RecurrentWeights")
+      .def(py::init(&read_weights), py::arg("options"), py::arg("tensors"))
+      .def("step", &begin, py::arg("states"), py::arg("mask"), py::arg("final"), py::arg("attention_wanted"));
+}
+
+}  // namespace seq2seq_kit

@@ -1,0 +1,165 @@
+#include "core/recurrent/block.h"
+
+#include <algorithm>
+
+#include "core/kernels/attention.h"
+#include "core/kernels/recurrent.h"
+
+namespace seq2seq_kit::recurrent {
+namespace {
+
+using kernels::multiply;
+
+/// Room for at least `count` numbers.
+float* room(std::vector<float>& buffer, int64_t count) {
+  if (static_cast<int64_t>(buffer.size()) < count) buffer.resize(count);
+  return buffer.data();
+}
+
+}  // namespace
+
+const float* Block::run(const Step& step, int64_t first, int64_t last) {
+  step_ = &step;
+  first_ = first;
+  rows_ = last - first;
+  read_inputs();
+  recur();
+  combine();
+  if (step.weights->input_feeding) {
+    const int64_t size = step.layout.size;
+    for (int64_t row = 0; row < rows_; ++row) {
+      std::copy_n(hidden_.data() + row * size, size, step.state->after(first_ + row) + step.layout.feed());
+    }
+  }
+  return hidden_.data();
+}
+
+/// Of the lowest layer: the embedding, what was fed back, the context.
+void Block::read_inputs() {
+  const Weights& weights = *step_->weights;
+  const StateLayout& layout = step_->layout;
+  const int64_t width = weights.layers.front().input.inputs(), embedding_size = weights.embedding_size;
+  float* inputs = room(inputs_, rows_ * width);
+  for (int64_t row = 0; row < rows_; ++row) {
+    const float* embedding = weights.embedding + step_->tokens[first_ + row] * embedding_size;
+    float* to = inputs + row * width;
+    for (int64_t i = 0; i < embedding_size; ++i) to[i] = embedding[i] * weights.embedding_scale;
+    if (weights.input_feeding) {
+      std::copy_n(step_->state->before(first_ + row) + layout.feed(), layout.size, to + embedding_size);
+    }
+  }
+  if (!weights.query_before) return;
+  look_up(past(layout.layers - 1), layout.size, inputs + width - weights.context_size(), width);
+}
+
+void Block::recur() {
+  const Weights& weights = *step_->weights;
+  const StateLayout& layout = step_->layout;
+  const int64_t size = layout.size;
+  const float* x = inputs_.data();
+  int64_t x_stride = weights.layers.front().input.inputs();
+  for (int64_t index = 0; index < layout.layers; ++index) {
+    const Layer& layer = weights.layers[index];
+    const int64_t width = layer.input.outputs();
+    const bool apart = weights.cell == Cell::gru;  // the other cells read the sum of the two products alone
+    float* of_x = room(gates_, rows_ * width * 2);
+    float* of_past = apart ? of_x + rows_ * width : of_x;
+    multiply(layer.input, x, rows_, x_stride, of_x, width);
+    multiply(layer.recurrent, past(index), rows_, size, of_past, width, kernels::Activation::none,
+             apart ? nullptr : of_x);
+    for (int64_t row = 0; row < rows_; ++row, of_x += width, of_past += width) {
+      const float* before = step_->state->before(first_ + row);
+      float* after = step_->state->after(first_ + row);
+      float* h = after + layout.h(index);
+      switch (weights.cell) {
+        case Cell::rnn:
+          kernels::hyperbolic_tangent(of_x, size, h);
+          break;
+        case Cell::gru:
+          kernels::gru_cell(of_x, of_past, before + layout.h(index), size, h);
+          break;
+        case Cell::lstm:
+          kernels::lstm_cell(of_x, before + layout.c(index), size, h, after + layout.c(index));
+          break;
+      }
+    }
+    x = step_->state->after(first_) + layout.h(index);
+    x_stride = layout.stride;
+  }
+}
+
+/// tanh(W_c [context; h]), or h where there is nothing to look up.
+void Block::combine() {
+  const Weights& weights = *step_->weights;
+  const StateLayout& layout = step_->layout;
+  const int64_t size = layout.size;
+  const float* top = step_->state->after(first_) + layout.h(layout.layers - 1);
+  float* hidden = room(hidden_, rows_ * size);
+  if (!weights.combine) {
+    for (int64_t row = 0; row < rows_; ++row) std::copy_n(top + row * layout.stride, size, hidden + row * size);
+    return;
+  }
+  const int64_t context = weights.context_size(), width = context + size;
+  float* combined = room(combined_, rows_ * width);
+  if (weights.query_before) {
+    const int64_t inputs = weights.layers.front().input.inputs();
+    for (int64_t row = 0; row < rows_; ++row) {
+      std::copy_n(inputs_.data() + (row + 1) * inputs - context, context, combined + row * width);
+    }
+  } else {
+    look_up(top, layout.stride, combined, width);
+  }
+  for (int64_t row = 0; row < rows_; ++row) {
+    std::copy_n(top + row * layout.stride, size, combined + row * width + context);
+  }
+  multiply(*weights.combine, combined, rows_, width, hidden, size);
+  kernels::hyperbolic_tangent(hidden, rows_ * size, hidden);
+}
+
+const float* Block::past(int64_t layer) {
+  const StateLayout& layout = step_->layout;
+  float* past = room(past_, rows_ * layout.size);
+  for (int64_t row = 0; row < rows_; ++row) {
+    std::copy_n(step_->state->before(first_ + row) + layout.h(layer), layout.size, past + row * layout.size);
+  }
+  return past;
+}
+
+void Block::look_up(const float* queries, int64_t queries_stride, float* contexts, int64_t stride) {
+  const Weights& weights = *step_->weights;
+  const Attention& attention = *weights.attention;
+  const Source& source = *step_->source;
+  const int64_t key_size = weights.key_size() / attention.heads, value_size = weights.value_size() / attention.heads;
+  if (attention.query) {
+    float* projected = room(queries_, rows_ * weights.key_size());
+    multiply(*attention.query, queries, rows_, queries_stride, projected, weights.key_size());
+    queries = projected;
+    queries_stride = weights.key_size();
+  }
+  float* mixed = attention.out ? room(mixed_, rows_ * weights.value_size()) : contexts;
+  const int64_t mixed_stride = attention.out ? weights.value_size() : stride;
+  for (int64_t row = 0; row < rows_; ++row) {
+    const int64_t sentence = step_->sentences[(first_ + row) / step_->beams];
+    const auto places = source.positions(sentence);
+    const auto count = static_cast<int64_t>(places.size());
+    float* scores = room(scores_, count);
+    for (int64_t head = 0; head < attention.heads; ++head) {
+      const float* query = queries + row * queries_stride + head * key_size;
+      const float* keys = source.keys(sentence) + head * key_size;
+      const float* values = source.keys(sentence) + source.values_offset() + head * value_size;
+      const kernels::Positions positions{keys, values, source.stride(), nullptr, count};
+      float* context = mixed + row * mixed_stride + head * value_size;
+      if (attention.energy.empty()) {
+        kernels::attend(query, key_size, value_size, positions, attention.scale, scores, context);
+      } else {
+        kernels::attend_additively(query, attention.energy.data(), key_size, value_size, positions, scores, context);
+      }
+      if (!step_->attention) continue;
+      float* attended = step_->attention + (first_ + row) * source.width();
+      for (int64_t i = 0; i < count; ++i) attended[places[i]] += scores[i] / static_cast<float>(attention.heads);
+    }
+  }
+  if (attention.out) multiply(*attention.out, mixed, rows_, mixed_stride, contexts, stride);
+}
+
+}  // namespace seq2seq_kit::recurrent
