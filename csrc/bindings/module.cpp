@@ -56,10 +56,7 @@ py::list to_python(const SearchResult& result) {
 /// GIL here. Not at every step of a fast model: the GIL may be in demand.
 class SignalCheck {
  public:
-  SignalCheck() {
-    const auto threading = py::module_::import("threading");
-    in_main_thread_ = threading.attr("current_thread")().is(threading.attr("main_thread")());
-  }
+  explicit SignalCheck(bool in_main_thread) : in_main_thread_(in_main_thread) {}
 
   void operator()() {
     if (!in_main_thread_) return;
@@ -84,10 +81,11 @@ SearchControl read_control(const py::object& call) {
   control.select_on_device = call.attr("select_on_device").cast<bool>();
   control.shrink = call.attr("shrink").cast<bool>();
   const py::object cancellation = call.attr("cancellation");
+  SignalCheck check(call.attr("in_main_thread").cast<bool>());
   if (cancellation.is_none()) {
-    control.before_step = SignalCheck();
+    control.before_step = check;
   } else {
-    control.before_step = [check = SignalCheck(), flag = cancellation.cast<std::shared_ptr<Cancellation>>()]() mutable {
+    control.before_step = [check, flag = cancellation.cast<std::shared_ptr<Cancellation>>()]() mutable {
       if (flag->cancelled()) throw SearchCancelled("the search was cancelled");
       check();
     };

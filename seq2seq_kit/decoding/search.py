@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -84,7 +85,9 @@ def search(
     state = members[0].state
     native = _native(with_seed(options))
     given = _sentences(state, sentences, source_lengths, batch_size, options)
-    call = Call(start(processors, memory, len(given)), stop, on_tokens, cancellation, _select_on_device, _shrink)
+    started = start(processors, memory, len(given))
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    call = Call(started, stop, on_tokens, cancellation, _select_on_device, _shrink, in_main_thread)
     inputs = _native_inputs(given)
     if isinstance(step, Ensemble):
         steps, states, weights = zip(*((m.step, m.state, m.weight) for m in members), strict=True)
@@ -126,6 +129,8 @@ class Call:
     cancellation: Cancellation | None = None
     select_on_device: bool = False
     shrink: bool = True
+    in_main_thread: bool = True
+    """Where Python handles signals: no other thread need take the GIL for that."""
 
 
 def with_seed(options: SearchOptions) -> SearchOptions:
