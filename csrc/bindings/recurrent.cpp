@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "bindings/python_step.h"
+#include "torch/recurrent_encoder.h"
 #include "torch/recurrent_step.h"
 
 namespace py = pybind11;
@@ -26,6 +28,14 @@ std::shared_ptr<NativeStep> begin(const std::shared_ptr<recurrent::Weights>& wei
   py::gil_scoped_release released;
   return std::make_shared<RecurrentStep>(weights, states.value_or(at::Tensor()), mask.value_or(at::Tensor()), named,
                                          attention_wanted);
+}
+
+std::shared_ptr<recurrent::EncoderWeights> read_encoder_weights(const std::string& cell, int64_t layers,
+                                                                int64_t directions, const std::string& precision,
+                                                                const py::dict& tensors) {
+  const NamedTensors named = read_tensors("the weights", tensors);
+  py::gil_scoped_release released;
+  return read_recurrent_encoder(cell, layers, directions, precision, named);
 }
 
 }  // namespace
@@ -49,6 +59,16 @@ void bind_recurrent(py::module_& module) {
   py::class_<recurrent::Weights, std::shared_ptr<recurrent::Weights>>(module, "RecurrentWeights")
       .def(py::init(&read_weights), py::arg("options"), py::arg("tensors"))
       .def("step", &begin, py::arg("states"), py::arg("mask"), py::arg("final"), py::arg("attention_wanted"));
+
+  py::class_<recurrent::EncoderWeights, std::shared_ptr<recurrent::EncoderWeights>>(module, "RecurrentEncoderWeights")
+      .def(py::init(&read_encoder_weights), py::arg("cell"), py::arg("layers"), py::arg("directions"),
+           py::arg("precision"), py::arg("tensors"))
+      .def(
+          "encode",
+          [](const recurrent::EncoderWeights& weights, const at::Tensor& read, const at::Tensor& mask) {
+            return encode(weights, read, mask);
+          },
+          py::arg("read"), py::arg("mask"), py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace seq2seq_kit

@@ -14,13 +14,6 @@ namespace {
 using recurrent::Cell;
 using recurrent::Start;
 
-Cell parse_cell(const std::string& name) {
-  if (name == "rnn") return Cell::rnn;
-  if (name == "gru") return Cell::gru;
-  if (name == "lstm") return Cell::lstm;
-  throw SearchError("there is no native cell '" + name + "'");
-}
-
 Start::From parse_start(const std::string& name) {
   if (name == "zeros") return Start::From::zeros;
   if (name == "final") return Start::From::final;
@@ -50,6 +43,13 @@ std::optional<recurrent::Attention> read_attention(const WeightReader& reader, c
 }
 
 }  // namespace
+
+Cell parse_cell(const std::string& name) {
+  if (name == "rnn") return Cell::rnn;
+  if (name == "gru") return Cell::gru;
+  if (name == "lstm") return Cell::lstm;
+  throw SearchError("there is no native cell '" + name + "'");
+}
 
 std::shared_ptr<recurrent::Weights> read_recurrent(const RecurrentOptions& options, const NamedTensors& tensors) {
   const WeightReader reader(tensors, options.precision);

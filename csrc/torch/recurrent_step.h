@@ -25,6 +25,9 @@ struct RecurrentOptions {
   std::string precision;  // "fp32", "bf16" or "int8"
 };
 
+/// "rnn", "gru" or "lstm".
+recurrent::Cell parse_cell(const std::string& name);
+
 /// Packs the weights of a decoder: float32 tensors on the CPU, by name. That of the embedding is kept as it is.
 std::shared_ptr<recurrent::Weights> read_recurrent(const RecurrentOptions& options, const NamedTensors& tensors);
 

@@ -17,6 +17,7 @@ from seq2seq_kit.decoders.bridge import Bridge
 from seq2seq_kit.interfaces import Memory, Precision, TensorDict
 from seq2seq_kit.layers.dropout import Dropout
 from seq2seq_kit.layers.embedding import ScaledEmbedding
+from seq2seq_kit.layers.native_recurrent import CELLS, layer_tensors
 from seq2seq_kit.layers.native_weights import own_tensors
 from seq2seq_kit.layers.packed_weights import PackedLinear
 
@@ -30,8 +31,6 @@ KNOWN = (
     *(NoAttention, BahdanauAttention, LuongAttention, ScaledDotAttention, MultiheadAttention),
 )
 """What the engine knows to compute inside of the decoder."""
-
-CELLS = {nn.RNN: "rnn", nn.GRU: "gru", nn.LSTM: "lstm"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,7 @@ def pack(decoder: RecurrentDecoder, precision: Precision) -> RecurrentWeights:
     config, bridge = decoder.config, decoder.bridge
     tensors = {"embedding": decoder.embedding.weight}
     for i, weights in enumerate(decoder.network.all_weights):
-        names = (f"layers.{i}.{name}" for name in ("input.weight", "recurrent.weight", "input.bias", "recurrent.bias"))
-        tensors |= dict(zip(names, weights, strict=True))
+        tensors |= layer_tensors(f"layers.{i}", weights)
     if bridge.sources and bridge.kind == "linear":
         for name, linear in bridge.linear.items():
             tensors |= own_tensors(f"start.{name}", linear)

@@ -7,8 +7,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seq2seq_kit.config import ComponentConfig
+from seq2seq_kit.encoders.native_recurrent import NativeRecurrentEncoder, pack
 from seq2seq_kit.errors import ConfigError
-from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, SourceSpec
+from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, Precision, SourceSpec
+from seq2seq_kit.layers.embedding import ScaledEmbedding
+from seq2seq_kit.layers.native_weights import NativeWeights, is_as_known
 
 
 class RecurrentEncoderConfig(ComponentConfig):
@@ -82,6 +85,20 @@ class RecurrentEncoder(Encoder):
             bidirectional=config.bidirectional,
         )
         self.memory_spec = MemorySpec(config.size, {name: (config.layers, config.size) for name in self.state_names})
+        self._native = NativeWeights(pack)
+
+    def train(self, mode: bool = True) -> RecurrentEncoder:
+        if mode:
+            self._native.clear()
+        return super().train(mode)
+
+    def native(self, precision: Precision = "fp32") -> NativeRecurrentEncoder | None:
+        """For the built-in encoders themselves: a subclass may compute otherwise, and has to offer it anew. In eval
+        mode, on the CPU, in float32. Sources must be right-padded."""
+        parts = (nn.Embedding, ScaledEmbedding, nn.Linear, nn.Dropout, nn.RNN, nn.GRU, nn.LSTM)
+        if not is_as_known(self, (*parts, RNNEncoder, GRUEncoder, LSTMEncoder)):
+            return None
+        return NativeRecurrentEncoder(self, self._native.of(self, precision))
 
     def forward(self, batch: Batch) -> Memory:
         mask = batch.source_mask  # [B, S]

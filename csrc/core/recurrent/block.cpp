@@ -4,6 +4,7 @@
 
 #include "core/kernels/attention.h"
 #include "core/kernels/recurrent.h"
+#include "core/recurrent/cells.h"
 
 namespace seq2seq_kit::recurrent {
 namespace {
@@ -49,41 +50,29 @@ void Block::read_inputs() {
     }
   }
   if (!weights.query_before) return;
-  look_up(past(layout.layers - 1), layout.size, inputs + width - weights.context_size(), width);
+  look_up(before(layout.h(layout.layers - 1), past_h_), layout.size, inputs + width - weights.context_size(), width);
 }
 
 void Block::recur() {
   const Weights& weights = *step_->weights;
   const StateLayout& layout = step_->layout;
   const int64_t size = layout.size;
+  float* after = step_->state->after(first_);
   const float* x = inputs_.data();
   int64_t x_stride = weights.layers.front().input.inputs();
   for (int64_t index = 0; index < layout.layers; ++index) {
     const Layer& layer = weights.layers[index];
     const int64_t width = layer.input.outputs();
-    const bool apart = weights.cell == Cell::gru;  // the other cells read the sum of the two products alone
-    float* of_x = room(gates_, rows_ * width * 2);
-    float* of_past = apart ? of_x + rows_ * width : of_x;
-    multiply(layer.input, x, rows_, x_stride, of_x, width);
-    multiply(layer.recurrent, past(index), rows_, size, of_past, width, kernels::Activation::none,
-             apart ? nullptr : of_x);
-    for (int64_t row = 0; row < rows_; ++row, of_x += width, of_past += width) {
-      const float* before = step_->state->before(first_ + row);
-      float* after = step_->state->after(first_ + row);
-      float* h = after + layout.h(index);
-      switch (weights.cell) {
-        case Cell::rnn:
-          kernels::hyperbolic_tangent(of_x, size, h);
-          break;
-        case Cell::gru:
-          kernels::gru_cell(of_x, of_past, before + layout.h(index), size, h);
-          break;
-        case Cell::lstm:
-          kernels::lstm_cell(of_x, before + layout.c(index), size, h, after + layout.c(index));
-          break;
-      }
+    float* gates = room(gates_, rows_ * width);
+    multiply(layer.input, x, rows_, x_stride, gates, width);
+    States<const float> from{before(layout.h(index), past_h_), nullptr, size};
+    States<float> to{after + layout.h(index), nullptr, layout.stride};
+    if (weights.cell == Cell::lstm) {
+      from.c = before(layout.c(index), past_c_);
+      to.c = after + layout.c(index);
     }
-    x = step_->state->after(first_) + layout.h(index);
+    advance(weights.cell, layer.recurrent, gates, rows_, from, to, past_gates_);
+    x = to.h;
     x_stride = layout.stride;
   }
 }
@@ -116,13 +105,13 @@ void Block::combine() {
   kernels::hyperbolic_tangent(hidden, rows_ * size, hidden);
 }
 
-const float* Block::past(int64_t layer) {
-  const StateLayout& layout = step_->layout;
-  float* past = room(past_, rows_ * layout.size);
+const float* Block::before(int64_t offset, std::vector<float>& buffer) {
+  const int64_t size = step_->layout.size;
+  float* rows = room(buffer, rows_ * size);
   for (int64_t row = 0; row < rows_; ++row) {
-    std::copy_n(step_->state->before(first_ + row) + layout.h(layer), layout.size, past + row * layout.size);
+    std::copy_n(step_->state->before(first_ + row) + offset, size, rows + row * size);
   }
-  return past;
+  return rows;
 }
 
 void Block::look_up(const float* queries, int64_t queries_stride, float* contexts, int64_t stride) {

@@ -35,16 +35,17 @@ class Block {
   void recur();
   void combine();
 
-  /// The state of a layer before the step, [rows, H].
-  const float* past(int64_t layer);
+  /// A part of the states before the step, side by side: [rows, H].
+  const float* before(int64_t offset, std::vector<float>& buffer);
 
   /// Contexts for `queries` [rows, H] into `contexts`, whose rows are `stride` numbers apart.
   void look_up(const float* queries, int64_t queries_stride, float* contexts, int64_t stride);
 
   const Step* step_ = nullptr;
   int64_t first_ = 0, rows_ = 0;
-  std::vector<float> inputs_, past_;  // [rows, of the lowest layer], [rows, H]
-  std::vector<float> gates_;          // [rows, those of both products]
+  std::vector<float> inputs_;              // [rows, of the lowest layer]
+  std::vector<float> gates_, past_gates_;  // [rows, gates of a layer]
+  std::vector<float> past_h_, past_c_;     // [rows, H]
   std::vector<float> queries_, mixed_, scores_;
   std::vector<float> combined_;  // [rows, C + H]
   std::vector<float> hidden_;    // [rows, H]
