@@ -192,27 +192,34 @@ def test_words_are_timed_by_attention() -> None:
 
 # --- From training to the command line --------------------------------------------------------------------------------
 
-CONFIG = """\
-task: {{name: transcription, rate: 8000, features: 20, tokenizer: {{name: word, split: whitespace}}}}
-data: {{train: ["{data}"], dev: ["{data}"], transforms: [{{name: spec_augment, frequency_width: 3, time_width: 3}}]}}
-model:
-  encoder:
-    name: speech
-    channels: 4
-    ctc: true
-    encoder: {{name: lstm, embedding_size: 24, size: 32, bidirectional: true}}
-  decoder: {{name: lstm, embedding_size: 16, size: 32, query: previous, attention: {{name: location, size: 24}}}}
-criterion: {{name: ctc, weight: 0.5}}
-training: {{max_steps: 120, batch_tokens: 1500, learning_rate: 0.01, validate_every: 120, validation_examples: 10}}
-processors: [{{name: ctc, weight: 0.4}}]
-search: {{beam_size: 3, max_length: 8}}
-"""
+EXAMPLE = Path(__file__).parents[1] / "example.yaml"
+SMALL = {
+    "task.rate": 8000,
+    "task.features": 20,
+    "task.tokenizer": "{name: word, split: whitespace}",
+    "data.transforms": "[{name: spec_augment, frequency_width: 3, time_width: 3}]",
+    "model.encoder.channels": 4,
+    "model.encoder.dropout": 0,
+    "model.encoder.encoder": "{name: lstm, embedding_size: 24, size: 32, bidirectional: true}",
+    "model.decoder.embedding_size": 16,
+    "model.decoder.size": 32,
+    "model.decoder.dropout": 0,
+    "training.max_steps": 200,
+    "training.batch_tokens": 1500,
+    "training.learning_rate": 0.01,
+    "training.schedule": "constant",
+    "training.validate_every": 200,
+    "training.validation_examples": 10,
+    "search.beam_size": 3,
+    "search.max_length": 8,
+}
+"""What makes of the example something that learns in a moment."""
 TONES = {"low": 400.0, "high": 2500.0}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was trained on strings of two tones, in a moment."""
+    """A run of the example's configuration, trained on strings of two tones."""
     pytest.importorskip("jiwer")
     folder = tmp_path_factory.mktemp("tones")
     draw, lines = np.random.default_rng(1), []
@@ -221,8 +228,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(folder / f"{number}.flac", spoken(words, draw), RATE)
         lines.append(f"{number}.flac\t{' '.join(words)}\n")
     (folder / "data.tsv").write_text("".join(lines), encoding="utf-8")
-    (folder / "config.yaml").write_text(CONFIG.format(data=folder / "data.tsv"), encoding="utf-8")
-    command = [sys.executable, "-m", "seq2seq_kit", "train", folder / "config.yaml", "--out", folder / "run"]
+    small = {**SMALL, "data.train": f'["{folder / "data.tsv"}"]', "data.dev": f'["{folder / "data.tsv"}"]'}
+    overrides = [part for name, value in small.items() for part in ("--set", f"{name}={value}")]
+    command = [sys.executable, "-m", "seq2seq_kit", "train", EXAMPLE, "--out", folder / "run", *overrides]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "run"
