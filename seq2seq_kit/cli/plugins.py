@@ -1,9 +1,11 @@
-"""``s2s plugins list | show NAME | check DIST``: what is installed, how to configure it, whether it is well made."""
+"""``s2s plugins list | show NAME | check DIST | new NAME``: what is installed, how to configure it, whether it is well
+made, and how to begin one."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,10 +25,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def add_to(cli: typer.Typer) -> None:
     """Add the command group ``plugins``."""
-    group = typer.Typer(help="List, describe and check plugins.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(help="List, describe, check and begin plugins.", no_args_is_help=True, rich_markup_mode=None)
     group.command("list")(list_components)
     group.command("show")(show)
     group.command("check")(check)
+    group.command("new")(new)
     cli.add_typer(group, name="plugins")
 
 
@@ -99,6 +102,28 @@ def check(distribution: Annotated[str, typer.Argument(help="The name of an insta
     failed = sum(finding.verdict == "FAILED" for finding in findings)
     if failed:
         raise UserError(f"{distribution}: {failed} of {len(findings)} checks failed")
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="The distribution's name: lower-case letters, digits and hyphens.")],
+    kind: Annotated[str, typer.Option(help="What it provides: encoder, decoder, attention, task, tokenizer, …")],
+    into: Annotated[Path, typer.Option(help="The folder in which its folder is made.")] = Path(),
+) -> None:
+    """Write a plugin to begin with: it installs, passes its own tests and trains as it stands.
+
+    Example: s2s plugins new s2s-gated --kind attention
+    """
+    from seq2seq_kit.scaffold import new_plugin
+
+    written = new_plugin(name, kind, into)
+    folder = into / name
+    console = _console()
+    for path in written:
+        console.print(path.relative_to(folder).as_posix(), markup=False)
+    begin = f"src/{name.replace('-', '_')}/{kind}.py"
+    console.print(f"These files are in {folder}. Begin with {begin}; then:", markup=False, soft_wrap=True)
+    steps = f"cd {folder} && pip install -e '.[test]' && pytest && s2s train config.yaml --out runs/first"
+    console.print(f"  {steps}", markup=False, soft_wrap=True)
 
 
 def _check_kind(kind: str | None) -> None:

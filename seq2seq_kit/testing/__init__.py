@@ -1,6 +1,7 @@
 """For tests: conformance checks for authors of plugins, and what their tests need beside."""
 
 from seq2seq_kit.testing.check_attention import check_attention
+from seq2seq_kit.testing.check_config import check_config
 from seq2seq_kit.testing.check_decoder import check_decoder
 from seq2seq_kit.testing.check_encoder import check_encoder
 from seq2seq_kit.testing.check_task import check_task
@@ -15,6 +16,7 @@ __all__ = [
     "Finding",
     "Report",
     "check_attention",
+    "check_config",
     "check_decoder",
     "check_encoder",
     "check_golden",

@@ -202,10 +202,11 @@ def _check_metrics(probe: _Probe) -> None:
     for name, metric in metrics.items():
         if not isinstance(metric, Metric):
             raise Fault(f"metrics() has a {type(metric).__name__} as {name!r}, not a Metric")
-        best, worst = metric(right, references), metric(wrong, references)
-        if not (best > worst if metric.higher_is_better else best < worst):
+        found, other = metric(right, references), metric(wrong, references)
+        gain = found - other if metric.higher_is_better else other - found
+        if gain < 0 or (gain == 0 and name == next(iter(metrics))):  # others may not look at references
             which = "higher" if metric.higher_is_better else "lower"
-            raise Fault(f"{name} is {best:g} for correct outputs and {worst:g} for wrong ones, but {which} is better")
+            raise Fault(f"{name} is {found:g} for correct outputs and {other:g} for wrong ones, but {which} is better")
 
 
 def _check_save(probe: _Probe) -> None:

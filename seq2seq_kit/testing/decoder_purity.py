@@ -123,6 +123,7 @@ def attributes(decoder: nn.Module) -> dict[str, Any]:
 def _frozen(value: Any, depth: int = 4) -> Any:
     """A copy of ``value`` that compares by content; what it cannot look into compares by identity."""
     if isinstance(value, Tensor):
+        value = value.to_dense() if value.is_mkldnn else value  # weights that are kept packed for a kernel
         data = value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes()
         return tuple(value.shape), value.dtype, data
     if value is None or isinstance(value, bool | int | float | str | bytes):

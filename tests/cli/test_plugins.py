@@ -1,9 +1,10 @@
-"""``s2s plugins list | show | check``, and what plugins do to the command line."""
+"""``s2s plugins list | show | check | new``, and what plugins do to the command line."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fake_site import HEADER, FakeSite, attention, components
@@ -237,3 +238,17 @@ def test_an_exception_in_a_plugins_code_names_the_plugin(site: FakeSite) -> None
     assert done.stderr.startswith("Error: this is a bug of ours or of pack 1.0: KeyError: 'oh'\n")
     assert "Traceback" not in done.stderr
     assert "Traceback" in site.s2s("greet", "--debug").stderr
+
+
+def test_a_new_plugin_is_written_and_nothing_over_it(run_s2s: Any, tmp_path: Path) -> None:
+    arguments = ("plugins", "new", "s2s-gated", "--kind", "attention", "--into", tmp_path)
+    done = run_s2s(*arguments)
+    assert done.returncode == 0, done.stderr
+    written = [line for line in done.stdout.splitlines() if (tmp_path / "s2s-gated" / line).is_file()]
+    assert len(written) == 11 and "src/s2s_gated/attention.py" in written
+    assert "pytest && s2s train config.yaml --out runs/first" in done.stdout
+    again = run_s2s(*arguments)
+    assert again.returncode == 2
+    assert again.stderr.strip().endswith(
+        "s2s-gated: is there already; choose another name, or another folder with --into"
+    )

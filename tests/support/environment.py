@@ -19,11 +19,11 @@ class Environment:
         parent = sysconfig.get_paths()["purelib"]
         (site_packages / "parent.pth").write_text(f"import site; site.addsitedir({parent!r})\n", encoding="utf-8")
 
-    def run(self, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        """Run ``python ARGUMENTS`` in the environment."""
+    def run(self, *arguments: object, timeout: float = 240, **options: object) -> subprocess.CompletedProcess[str]:
+        """Run ``python ARGUMENTS`` in the environment, for ``timeout`` seconds at most."""
         env = {**os.environ, "S2S_PLUGINS_STRICT": "1"}
         command = [str(self.python), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, encoding="utf-8", env=env, timeout=240, **options)  # type: ignore[call-overload, no-any-return]
+        return subprocess.run(command, capture_output=True, encoding="utf-8", env=env, timeout=timeout, **options)  # type: ignore[call-overload, no-any-return]
 
     def s2s(self, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         return self.run("-m", "seq2seq_kit", *arguments, **options)
