@@ -31,7 +31,7 @@ from seq2seq_kit import (
     build,
     search,
 )
-from seq2seq_kit.testing import check_decoder, check_encoder
+from seq2seq_kit.testing import check_attention, check_decoder, check_encoder
 
 TARGET = TargetSpec(7)
 SOURCE = SourceSpec(feature_size=5)
@@ -85,6 +85,13 @@ def test_a_decoder_with_location_aware_attention_keeps_its_contract(query: str) 
     section = {"name": "gru", "embedding_size": 5, "size": 8, "attention": attention, "query": query}
     decoder = build("decoder", Holder(decoder=section).decoder, TARGET, MemorySpec(8))
     check_decoder(decoder, MemorySpec(8), target=TARGET)
+
+
+@pytest.mark.parametrize("kernel", [1, 5])
+def test_the_attention_keeps_its_contract(kernel: int) -> None:
+    torch.manual_seed(3)
+    config = LocationAttentionConfig(size=6, channels=2, kernel=kernel)
+    check_attention(LocationAttention(config, 4, MemorySpec(5)), MemorySpec(5), query_size=4)
 
 
 def test_the_weights_of_a_step_depend_on_those_of_the_last() -> None:

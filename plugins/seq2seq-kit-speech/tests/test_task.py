@@ -20,6 +20,7 @@ from seq2seq_kit_speech.task import TimedWord, Transcription, TranscriptionConfi
 from seq2seq_kit_speech.transcribe import transcribe
 
 from seq2seq_kit import DataError, Example, Hypothesis, UserError, load
+from seq2seq_kit.testing import check_task
 
 RATE = 8000
 
@@ -131,6 +132,16 @@ def test_a_manifest_names_files_beside_itself(write: Callable[..., Path], tmp_pa
     [encoded] = task.encode([example])
     assert encoded.frames is not None and encoded.frames.shape == (28, 20) and encoded.source == []
     assert task.target_tokenizer.tokens(encoded.target or []) == ["low", "</s>"]
+
+
+def test_the_task_keeps_its_contract(write: Callable[..., Path]) -> None:
+    texts = ["low", "low high low", "high high"]
+    examples = [
+        Example(str(write(f"{i}.wav", tone(440, 0.2 + 0.1 * i))), text, extras={"seconds": 0.2 + 0.1 * i}, id=i)
+        for i, text in enumerate(texts)
+    ]
+    config = TranscriptionConfig(rate=RATE, features=20, tokenizer="word")  # type: ignore[arg-type]
+    check_task(Transcription(config), examples)
 
 
 def test_lines_may_be_parts_of_a_file(write: Callable[..., Path], tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ class CTCPrefixScores(Processor):
     The recursions of the new r over t are first-order and linear, and computed for all t at once by cumulative sums.
     All in double precision, as these sums are of numbers of very different size.
 
-    ``rows``: ``blank`` and ``token`` [B, K, S' + 1], log r_b and log r_n. ``sentences``: ``log_probs`` [B, S', V].
+    ``rows``: ``blank`` and ``token`` [B, K, S' + 1], log r_b and log r_n. ``sentences``: ``log_probs`` and ``probs``
+    [B, S', V].
 
     Raises:
         ConfigError: the encoder makes no CTC scores.
@@ -55,7 +56,7 @@ class CTCPrefixScores(Processor):
         log_probs = torch.where(memory.mask.unsqueeze(-1), log_probs.clamp(min=LEAST), silent)  # padding says nothing
         blank = torch.nn.functional.pad(log_probs[:, :, self._blank].cumsum(1), (1, 0))  # [B, S' + 1]
         rows = {"blank": blank.unsqueeze(1), "token": torch.full_like(blank, ZERO).unsqueeze(1)}
-        return DecoderState(rows=rows, sentences={"log_probs": log_probs})
+        return DecoderState(rows=rows, sentences={"log_probs": log_probs, "probs": log_probs.exp()})
 
     def apply(self, scores: Tensor | None, tokens: Tensor, state: DecoderState) -> ProcessorOutput:
         assert scores is not None
@@ -64,7 +65,7 @@ class CTCPrefixScores(Processor):
         if tokens.shape[-1] > 1:  # the state is of the hypothesis before its last token
             blank, token = self._extend(blank, token, tokens[:, :, -2], tokens[:, :, -1], log_probs)
         either = torch.logaddexp(blank, token)  # [B, K, S' + 1]
-        found = _begins(either, log_probs)  # [B, K, V]
+        found = _begins(either, state.sentences["probs"])  # [B, K, V]
         if tokens.shape[-1] > 1:  # the last token, once more, must follow a blank
             last = tokens[:, :, -1]
             again = torch.logsumexp(blank[:, :, :-1] + _of(log_probs, last), -1, keepdim=True)
@@ -92,11 +93,11 @@ def _of(log_probs: Tensor, tokens: Tensor) -> Tensor:
     return log_probs.transpose(1, 2).gather(1, tokens.unsqueeze(-1).expand(-1, -1, log_probs.shape[1]))
 
 
-def _begins(ready: Tensor, log_probs: Tensor) -> Tensor:
+def _begins(ready: Tensor, probs: Tensor) -> Tensor:
     """log Σ_t φ(t - 1) p_t(c) for every token: [B, K, S' + 1] and [B, S', V] -> [B, K, V]"""
     ready = ready[:, :, :-1]
     largest = ready.amax(-1, keepdim=True)
-    return ((ready - largest).exp() @ log_probs.exp()).clamp(min=1e-300).log() + largest
+    return ((ready - largest).exp() @ probs).clamp(min=1e-300).log() + largest
 
 
 def _accumulate(given: Tensor, log_probs: Tensor) -> Tensor:
