@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ScoreKind = Literal["logits", "log_probs"]
 Precision = Literal["fp32", "bf16", "int8"]
-"""In what a native stepper keeps and multiplies its weights."""
+"""In what native encoders and steppers keep and multiply their weights."""
 TensorDict = dict[str, Tensor]
 
 
@@ -136,6 +136,20 @@ class Encoder(nn.Module, ABC):
     def forward(self, batch: Batch) -> Memory:
         """Encode; padding must not change what comes out at real positions. In eval mode several threads may call it
         at once."""
+
+    def native(self, precision: Precision = "fp32") -> NativeEncoder | None:
+        """What computes the same without Python, for this encoder as it is now, or None: there is nothing for its
+        options, its device or this precision. Used for decoding in the place of ``forward`` unless a subclass has a
+        ``forward`` of its own."""
+        return None
+
+
+class NativeEncoder(Protocol):
+    """An encoder that is not torch's operations. It holds for its weights as they are: when they change, ask ``native``
+    again."""
+
+    def encode(self, batch: Batch) -> Memory:
+        """What the encoder's ``forward`` returns in eval mode, within the roundings of the precision."""
 
 
 @dataclass

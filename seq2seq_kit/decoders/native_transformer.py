@@ -10,29 +10,18 @@ from torch import nn
 
 from seq2seq_kit.attention.multihead import MultiheadAttention
 from seq2seq_kit.interfaces import Memory, Precision, TensorDict
-from seq2seq_kit.layers.dropout import Dropout, WordDropout
-from seq2seq_kit.layers.embedding import ScaledEmbedding
-from seq2seq_kit.layers.feed_forward import FeedForward
+from seq2seq_kit.layers.native_transformer import (
+    feed_forward_tensors,
+    position_tensors,
+    self_attention_tensors,
+    shared_options,
+)
 from seq2seq_kit.layers.native_weights import own_tensors
-from seq2seq_kit.layers.norms import Residual
-from seq2seq_kit.layers.packed_weights import PackedLinear
-from seq2seq_kit.layers.positions import Positions, sinusoid_frequencies
-from seq2seq_kit.layers.relative import BucketBias, DistanceEmbeddings, alibi_slopes, rotation_frequencies
 from seq2seq_kit.layers.self_attention import SelfAttention
 
 if TYPE_CHECKING:
     from seq2seq_kit._engine import NativeStep, TransformerWeights
     from seq2seq_kit.decoders.transformer import DecoderLayer, TransformerDecoder
-
-KNOWN = (
-    *(nn.ModuleList, nn.Embedding, nn.LayerNorm, nn.RMSNorm, nn.Identity),
-    *(ScaledEmbedding, Positions, BucketBias, DistanceEmbeddings, Dropout, WordDropout, PackedLinear, Residual),
-    *(SelfAttention, MultiheadAttention, FeedForward),
-)
-"""What the engine knows to compute inside of the decoder and its layers."""
-
-ACTIVATIONS = {"reglu": "relu", "geglu": "gelu", "geglu_tanh": "gelu_tanh", "swiglu": "silu"}
-"""Of the gate."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +39,11 @@ class NativeTransformer:
 
 
 def pack(decoder: TransformerDecoder, precision: Precision) -> TransformerWeights:
-    """The weights of ``decoder``, by the engine's names for them."""
-    from seq2seq_kit._engine import TransformerOptions, TransformerWeights
+    """The weights of a decoder of self-attention and ``multihead`` attention (or none), as the engine packs them."""
+    from seq2seq_kit._engine import TransformerWeights
 
     layers = cast("list[DecoderLayer]", list(decoder.layers))
-    lookback = cast("SelfAttention", layers[0].autoregressive)
-    source = cast("MultiheadAttention | None", layers[0].attention)
-    tensors = {"embedding": decoder.embedding.weight} | _positions(decoder)
+    tensors = {"embedding": decoder.embedding.weight} | position_tensors(decoder.positions, decoder.config.size)
     if decoder.output_layer is not None:
         tensors |= own_tensors("output", decoder.output_layer)
     else:
@@ -67,55 +54,23 @@ def pack(decoder: TransformerDecoder, precision: Precision) -> TransformerWeight
     for i, layer in enumerate(layers):
         tensors |= {f"layers.{i}.{name}": tensor for name, tensor in _layer(layer).items()}
 
-    config = decoder.config
-    options = TransformerOptions()
-    options.layers = len(layers)
-    options.heads, options.key_value_heads = lookback.heads, lookback.groups
-    options.self_scale = lookback.scale
+    lookback = cast("SelfAttention", layers[0].autoregressive)
+    source = cast("MultiheadAttention | None", layers[0].attention)
+    options = shared_options(decoder.config, len(layers), lookback, layers[0].feed_forward_residual, precision)
     if source is not None:
         options.source_heads, options.source_scale = source.heads, source.scale
-    options.pre_norm = layers[0].feed_forward_residual.pre
-    options.norm_epsilon = cast("nn.LayerNorm", layers[0].feed_forward_residual.norm).eps
-    options.activation = ACTIVATIONS.get(config.activation, config.activation)
-    options.embedding_scale, options.output_scale = decoder.embedding.scale, config.output_scale
-    options.position_offset = decoder.positions.offset
+    options.embedding_scale, options.output_scale = decoder.embedding.scale, decoder.config.output_scale
     options.alignment_layer = decoder.alignment_layer
-    options.precision = precision
     return TransformerWeights(options, {name: tensor.detach() for name, tensor in tensors.items()})
-
-
-def _positions(decoder: TransformerDecoder) -> TensorDict:
-    positions = decoder.positions
-    match positions.kind:
-        case "sinusoidal":
-            return {"positions.sinusoidal": sinusoid_frequencies(decoder.config.size, positions.paper)}
-        case "learned":
-            return {"positions.learned": positions.embedding.weight[positions.offset :]}
-        case "rotary":
-            return {"positions.rotary": rotation_frequencies(positions.head_size)}
-        case "alibi":
-            return {"positions.slopes": alibi_slopes(positions.heads)}
-        case "t5":
-            return {"positions.biases": positions.buckets.by_distance()}
-    return {}
 
 
 def _layer(layer: DecoderLayer) -> TensorDict:
     lookback = cast("SelfAttention", layer.autoregressive)
-    tensors = own_tensors("self_norm", layer.autoregressive_residual.norm)
-    tensors |= own_tensors("self.query_key_value", lookback.query_key_value) | own_tensors("self.out", lookback.out)
-    if lookback.distances is not None:
-        tensors["self.distance_keys"], tensors["self.distance_values"] = lookback.distances.by_distance()
+    tensors = self_attention_tensors(lookback, layer.autoregressive_residual, causal=True)
     if layer.attention is not None:
         tensors |= own_tensors("source_norm", layer.attention_residual.norm)
         tensors |= _source(cast("MultiheadAttention", layer.attention), layer.context)
-    tensors |= own_tensors("feed_forward_norm", layer.feed_forward_residual.norm)
-    hidden = own_tensors("feed_forward.hidden", layer.feed_forward.hidden)
-    if layer.feed_forward.gated:
-        halves = {name: tensor.chunk(2) for name, tensor in hidden.items()}  # what is activated, and the other factor
-        hidden = {name: half for name, (_, half) in halves.items()}
-        tensors |= {name.replace("hidden", "gate"): half for name, (half, _) in halves.items()}
-    return tensors | hidden | own_tensors("feed_forward.out", layer.feed_forward.out)
+    return tensors | feed_forward_tensors(layer.feed_forward, layer.feed_forward_residual)
 
 
 def _source(attention: MultiheadAttention, context: nn.Module) -> TensorDict:

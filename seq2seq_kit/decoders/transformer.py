@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seq2seq_kit.config import component_field
-from seq2seq_kit.decoders.native_transformer import KNOWN, NativeTransformer, pack
+from seq2seq_kit.decoders.native_transformer import NativeTransformer, pack
 from seq2seq_kit.decoders.prefix import add_prefix, strip_prefix
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import (
@@ -32,6 +32,7 @@ from seq2seq_kit.layers.dropout import Dropout, WordDropout
 from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
+from seq2seq_kit.layers.native_transformer import KNOWN
 from seq2seq_kit.layers.native_weights import NativeWeights, is_as_known
 from seq2seq_kit.layers.norms import Residual, embedding_norm, final_norm
 from seq2seq_kit.layers.packed_weights import PackedLinear, PackedWeights

@@ -14,7 +14,7 @@ from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import Cancellation, search, with_seed
-from seq2seq_kit.decoding.stepper import Stepper, begin, native_decoder
+from seq2seq_kit.decoding.stepper import Stepper, begin, encode, native_decoder
 from seq2seq_kit.decoding.text_inputs import sentence_inputs
 from seq2seq_kit.decoding.workers import in_order
 from seq2seq_kit.errors import UserError
@@ -59,7 +59,7 @@ class Decoding:
         members, memories = [], []
         for system, own in zip(self.systems, encoded, strict=True):
             batch = system.task.collate(own).to(self.device)
-            memory = system.model.encode(batch)
+            memory = encode(system.model, batch, self.stepper, self.precision)
             step, state = begin(system.model.decoder, memory, len(batch), self.stepper, self.precision)
             members.append(Member(step, state, system.weight))
             memories.append(memory)

@@ -1,18 +1,37 @@
-"""What drives a decoder in a search: its Python step, or the engine's own stepper."""
+"""What a model is decoded with: its encoder's ``forward`` and its decoder's ``step``, or native twins of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from seq2seq_kit.decoding.operator_decoder import OperatorDecoder
 from seq2seq_kit.decoding.search import NativeStep, Step
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, NativeDecoder, Precision
+from seq2seq_kit.interfaces import (
+    Batch,
+    Decoder,
+    DecoderState,
+    Encoder,
+    Memory,
+    NativeDecoder,
+    NativeEncoder,
+    Precision,
+)
+from seq2seq_kit.model import Model
 
 Stepper = Literal["auto", "python", "native", "op"]
 """``python``: the decoder's step. ``native``: what its ``native`` offers, without Python; ``op``: the same, where that
 is an :class:`OperatorDecoder`. ``auto``: the native one, where the decoder offers it."""
+
+
+def encode(model: Model, batch: Batch, stepper: Stepper = "auto", precision: Precision = "fp32") -> Memory | None:
+    """What the encoder makes of a batch: natively where it offers that, unless ``stepper`` is ``"python"``. An encoder
+    that offers nothing in ``precision`` runs as it is."""
+    if model.encoder is None:
+        return None
+    native = None if stepper == "python" else native_encoder(model.encoder, precision)
+    return model.encode(batch) if native is None else native.encode(batch)
 
 
 def begin(
@@ -53,11 +72,20 @@ def _one_of(names: Sequence[str]) -> str:
 
 def native_decoder(decoder: Decoder, precision: Precision = "fp32") -> NativeDecoder | None:
     """What the decoder's ``native`` offers; nothing where a ``step`` has overridden the one that it stands for."""
-    if "step" in vars(decoder):
+    return _native(decoder, "step", precision)
+
+
+def native_encoder(encoder: Encoder, precision: Precision = "fp32") -> NativeEncoder | None:
+    """What the encoder's ``native`` offers; nothing where a ``forward`` has overridden the one that it stands for."""
+    return _native(encoder, "forward", precision)
+
+
+def _native(module: Decoder | Encoder, stands_for: str, precision: Precision) -> Any:
+    if stands_for in vars(module):
         return None
-    for cls in type(decoder).__mro__:
+    for cls in type(module).__mro__:
         if "native" in vars(cls):
-            return decoder.native(precision)
-        if "step" in vars(cls):
+            return module.native(precision)
+        if stands_for in vars(cls):
             return None
     return None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from seq2seq_kit.encoders.native_transformer import NativeTransformerEncoder, pack
 from seq2seq_kit.errors import ConfigError
-from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, SourceSpec
+from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, Precision, SourceSpec
 from seq2seq_kit.layers.dropout import Dropout, WordDropout
 from seq2seq_kit.layers.embedding import ScaledEmbedding
 from seq2seq_kit.layers.factors import FactorConfig, Factors
 from seq2seq_kit.layers.feed_forward import FeedForward
 from seq2seq_kit.layers.linear import glorot_linear
+from seq2seq_kit.layers.native_transformer import KNOWN
+from seq2seq_kit.layers.native_weights import NativeWeights, is_as_known
 from seq2seq_kit.layers.norms import Residual, embedding_norm, final_norm
 from seq2seq_kit.layers.positions import Positions, Relations
 from seq2seq_kit.layers.self_attention import SelfAttention
@@ -56,6 +59,12 @@ class TransformerEncoder(Encoder):
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
         self.norm = final_norm(config)
         self.memory_spec = MemorySpec(config.size)
+        self._native = NativeWeights(pack)
+
+    def train(self, mode: bool = True) -> TransformerEncoder:
+        if mode:
+            self._native.clear()
+        return super().train(mode)
 
     def forward(self, batch: Batch) -> Memory:
         mask = batch.source_mask  # [B, S]
@@ -66,6 +75,26 @@ class TransformerEncoder(Encoder):
             if not drops_layer(self.config.layer_drop, self.training):
                 x = run_layer(layer, self.config.checkpoint_activations, x, relations)
         return Memory(self.norm(x).masked_fill(padding, 0), mask)
+
+    def native(self, precision: Precision = "fp32") -> NativeTransformerEncoder | None:
+        """For this class itself: a subclass may compute otherwise, and has to offer it anew. In eval mode, on the CPU,
+        in float32. Sources must be right-padded."""
+        if not is_as_known(self, (*KNOWN, Factors, nn.ModuleDict, TransformerEncoder, EncoderLayer)):
+            return None
+        return NativeTransformerEncoder(self, self._native.of(self, precision))
+
+    def read(self, batch: Batch) -> Tensor:
+        """What stands at the real positions, one sentence after the other, before all products of matrices and without
+        positions: frames [N, F], or embedded tokens [N, H], beside them the factors that have a width of their own."""
+        mask = batch.source_mask
+        source = batch.source[mask]
+        if source.is_floating_point():
+            return source
+        embedded: Tensor = self.embedding(source)
+        if self.factors is None:
+            return embedded
+        ids = {name: batch.extras[name][mask] for name in self.factors.embeddings if name in batch.extras}
+        return self.factors.join(embedded, ids)
 
     def _embed(self, batch: Batch, padding: Tensor) -> Tensor:
         """Tokens [B, S] or frames [B, S, F] -> [B, S, H]"""

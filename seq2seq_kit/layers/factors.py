@@ -37,7 +37,12 @@ class Factors(nn.Module):
         self.project = glorot_linear(width, size) if self.beside else None
 
     def forward(self, embedded: Tensor, extras: TensorDict) -> Tensor:
-        """The tokens' embeddings [B, S, H] and the ids -> [B, S, H].
+        """The tokens' embeddings [B, S, H] and the ids -> [B, S, H]; see :meth:`join`."""
+        joined = self.join(embedded, extras)
+        return joined if self.project is None else self.project(joined)  # type: ignore[no-any-return]
+
+    def join(self, embedded: Tensor, extras: TensorDict) -> Tensor:
+        """The tokens' embeddings [..., H] and the ids -> [..., width], before they are projected to H.
 
         Raises:
             UserError: a factor is not in ``extras``, or has an id beyond its vocabulary (noticed on a CPU).
@@ -55,4 +60,4 @@ class Factors(nn.Module):
                 beside.append(factor)
             else:
                 beside[0] = beside[0] + factor
-        return beside[0] if self.project is None else self.project(torch.cat(beside, -1))  # type: ignore[no-any-return]
+        return torch.cat(beside, -1) if self.project is not None else beside[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -27,6 +28,7 @@ class NativeWeights(Generic[Packed]):
     def __init__(self, pack: Callable[[Any, Precision], Packed]) -> None:
         self._pack = pack
         self._kept: dict[Precision, tuple[_Weights, Packed]] = {}
+        self._lock = threading.Lock()  # workers that begin together wait for one of them to pack
 
     def __reduce__(self) -> tuple[Any, ...]:
         return NativeWeights, (self._pack,)
@@ -38,11 +40,12 @@ class NativeWeights(Generic[Packed]):
     def of(self, module: nn.Module, precision: Precision) -> Packed:
         """Those of ``module``, for which :func:`is_as_known` holds."""
         now = _Weights.of(module)
-        kept = self._kept.get(precision)
-        if kept is None or kept[0] != now:
-            with torch.no_grad():
-                kept = self._kept[precision] = now, self._pack(module, precision)
-        return kept[1]
+        with self._lock:
+            kept = self._kept.get(precision)
+            if kept is None or kept[0] != now:
+                with torch.no_grad():
+                    kept = self._kept[precision] = now, self._pack(module, precision)
+            return kept[1]
 
 
 def is_as_known(module: nn.Module, known: Collection[type]) -> bool:

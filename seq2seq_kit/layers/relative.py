@@ -74,10 +74,11 @@ class BucketBias(nn.Module):
         return self.bias(self.bucket(distance)).permute(2, 0, 1)  # type: ignore[no-any-return]
 
     def by_distance(self) -> Tensor:
-        """The biases of keys 0, 1, 2, … before the query, the last for all that are further: [distances, heads]."""
+        """The biases of keys 0, 1, 2, … before the query, the last for all that are further; an encoder's of keys
+        −n, …, n behind the query, the first and the last for all that are further: [distances, heads]."""
         beyond = max(self.max_distance, self.buckets // 2 + 1)
-        distance = -torch.arange(beyond + 1, device=self.bias.weight.device)
-        return self.bias(self.bucket(distance))  # type: ignore[no-any-return]
+        distance = torch.arange(0, -beyond - 1, -1) if self.causal else torch.arange(-beyond, beyond + 1)
+        return self.bias(self.bucket(distance.to(self.bias.weight.device)))  # type: ignore[no-any-return]
 
     def bucket(self, distance: Tensor) -> Tensor:
         """The bucket of each distance, same shape."""
@@ -110,9 +111,11 @@ class DistanceEmbeddings(nn.Module):
         """What is added to the contexts of ``weights`` [N, heads, Q, S]: [N, heads, Q, D]."""
         return torch.einsum("nhqs,qsd->nhqd", weights, self.values(self._index(distance)))
 
-    def by_distance(self) -> tuple[Tensor, Tensor]:
-        """The vectors for keys and for values 0, 1, 2, … before the query, the last for all that are further:
-        [distances, D] each."""
+    def by_distance(self, causal: bool) -> tuple[Tensor, Tensor]:
+        """The vectors for keys and for values 0, 1, 2, … before the query, the last for all that are further; unless
+        ``causal`` for those −k, …, k behind it: [distances, D] each."""
+        if not causal:
+            return self.keys.weight, self.values.weight
         return tuple(e.weight[: self.max_distance + 1].flip(0) for e in (self.keys, self.values))  # type: ignore[return-value]
 
     def _index(self, distance: Tensor) -> Tensor:

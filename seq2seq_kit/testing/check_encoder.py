@@ -16,7 +16,7 @@ from seq2seq_kit.testing.checks import Check, refuse_unknown, run_checks
 from seq2seq_kit.testing.decoder_purity import attributes
 from seq2seq_kit.testing.padding import ADDED, fill, widen
 from seq2seq_kit.testing.probe import map_memory, memory_parts
-from seq2seq_kit.testing.report import Fault, Report
+from seq2seq_kit.testing.report import Fault, NotChecked, Report
 from seq2seq_kit.testing.tiny import tiny_batch
 
 
@@ -158,6 +158,17 @@ def _check_empty(probe: _Probe) -> None:
         raise Fault(f"an empty source changes {where} of other sentences")
 
 
+def _check_native(probe: _Probe) -> None:
+    from seq2seq_kit.decoding.stepper import native_encoder  # the compiled engine: loaded only where it is needed
+
+    native = native_encoder(probe.encoder)
+    if native is None:
+        raise NotChecked("it offers none for its options and device")
+    where = probe.difference(native.encode(probe.batch), probe.encoder(probe.batch))
+    if where is not None:
+        raise Fault(f"what native() offers gives other {where} than forward; they must be the same function")
+
+
 ENCODER_CHECKS = (
     Check("memory", "the memory has the shapes that memory_spec promises", _check_memory),
     Check(
@@ -170,6 +181,7 @@ ENCODER_CHECKS = (
     Check("padding", "padding changes nothing", _check_padding, ("self",)),
     Check("sentences", "a sentence is read alike alone and among others", _check_sentences, ("padding",)),
     Check("empty", "an empty source is read or refused", _check_empty, ("sentences",)),
+    Check("native", "what native() offers, if anything, is forward", _check_native, ("memory",)),
 )
 
 

@@ -11,17 +11,19 @@ from support.cli import s2s
 from seq2seq_kit import UserError, load
 from seq2seq_kit.decoders.transformer import TransformerDecoder
 from seq2seq_kit.decoding.pipeline import Pipeline
+from seq2seq_kit.encoders.transformer import TransformerEncoder
 from seq2seq_kit.run_config import load_config
 from seq2seq_kit.training.runs import train
 
 SOURCES = ["one two", "ten six three", "four five", ""]
-DECODER = "{name: transformer, size: 16, layers: 2, heads: 2, feed_forward_size: 32}"
+TRANSFORMER = "{name: transformer, size: 16, layers: 2, heads: 2, feed_forward_size: 32}"
 
 
 @pytest.fixture(scope="module")
 def transformer_run(tiny_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "transformer"
-    train(load_config(tiny_config, ["training.max_steps=40", f"model.decoder={DECODER}"]), out)
+    model = [f"model.{part}={TRANSFORMER}" for part in ("encoder", "decoder")]
+    train(load_config(tiny_config, ["training.max_steps=40", *model]), out)
     return out
 
 
@@ -33,22 +35,27 @@ def answers(pipeline: Pipeline, **options: Any) -> list[tuple[str, float]]:
 def average_run(tiny_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a decoder that offers no native stepper."""
     out = tmp_path_factory.mktemp("runs") / "average"
-    decoder = DECODER.replace("}", ", autoregressive: average}")
+    decoder = TRANSFORMER.replace("}", ", autoregressive: average}")
     train(load_config(tiny_config, ["training.max_steps=1", f"model.decoder={decoder}"]), out)
     return out
 
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows by one at every call of the Python step."""
+    """Grows by one at every call of the encoder's ``forward`` and of the decoder's ``step``."""
     called: list[int] = []
-    original = TransformerDecoder.step
 
-    def counted(*arguments: Any) -> Any:
-        called.append(1)
-        return original(*arguments)
+    def count(cls: type, name: str) -> None:
+        original = getattr(cls, name)
 
-    monkeypatch.setattr(TransformerDecoder, "step", counted)
+        def counted(*arguments: Any) -> Any:
+            called.append(1)
+            return original(*arguments)
+
+        monkeypatch.setattr(cls, name, counted)
+
+    count(TransformerEncoder, "forward")
+    count(TransformerDecoder, "step")
     return called
 
 

@@ -11,7 +11,7 @@ from tiny_models import CELLS, SOURCE, model_config, tiny_batch
 from torch import Tensor, nn
 
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, SourceSpec
+from seq2seq_kit.interfaces import Batch, Encoder, Memory, MemorySpec, Precision, SourceSpec
 from seq2seq_kit.registry import build
 from seq2seq_kit.testing import ContractError, check_encoder
 
@@ -97,6 +97,15 @@ class PadsOnTheLeft(Sound):
         return Memory(memory.states, memory.mask.flip(1), memory.final)
 
 
+class OtherNative(Sound):
+    def native(self, precision: Precision = "fp32") -> OtherNative:
+        return self
+
+    def encode(self, batch: Batch) -> Memory:
+        memory = self(batch)
+        return Memory(memory.states, memory.mask, {"h": memory.final["h"] * 1.01})
+
+
 PLANTED: dict[type[Sound], tuple[str, str]] = {
     ReadsPadding: ("padding", r"what stands in the padding of batch.source changes memory.states: .* apart; use"),
     CountsPadding: ("padding", r"more padding changes memory.states"),
@@ -108,6 +117,7 @@ PLANTED: dict[type[Sound], tuple[str, str]] = {
     WritesSource: ("deterministic", "writes into the batch's source in place"),
     OtherFinal: ("memory", r"memory.final has {'c': \(4, 1, 6\)}, but memory_spec.final promises {'h': \(4, 1, 6\)}"),
     OtherSize: ("memory", r"memory.states has shape \[4, 6, 4\]; it must be \[B, S', H\] = \[4, S', 6\]"),
+    OtherNative: ("native", r"what native\(\) offers gives other memory.final\['h'\]: .* apart than forward; they"),
     PadsOnTheLeft: ("memory", "a real position after padding"),
 }
 
