@@ -85,6 +85,23 @@ def test_the_searches_of_several_batches_are_one_job() -> None:
     assert searching.same_outputs(outputs, "case", list(jobs)) == "4 of 5"
 
 
+def test_the_native_stepper_and_the_tutorials_model_find_the_same() -> None:
+    sections = {"encoder": {"name": "lstm", "embedding_size": 8, "size": 8, "layers": 2}}
+    sections["decoder"] = {**sections["encoder"], "attention": "luong"}
+    decoder, encoder = random_model(sections, 9)
+    source = torch.randint(4, 9, (3, 5))
+    with torch.no_grad():
+        memory = encoder(Batch(source, torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 1, 0]]).bool()))
+    options = SearchOptions(beam_size=3, max_length=7)
+    systems = [searching.PLAIN, searching.TUTORIAL, *searching.NATIVE]
+    jobs = {s: Searching(s, decoder, [(memory, torch.tensor([5, 2, 4]))], options) for s in systems}
+    outputs = {("case", system): job.output() for system, job in jobs.items()}
+    assert searching.same_outputs(
+        outputs, "case", [s for s in systems if searching.NATIVE.get(s) in (None, "fp32")]
+    ) == ("3 of 3")
+    assert all(job.run() > 0 for job in jobs.values())
+
+
 def test_measuring_runs_a_process_a_system_and_compares_medians() -> None:
     systems = {f"system {n}": [sys.executable, "-c", WORKER.replace("NUMBER", str(n))] for n in (1, 1000)}
     options = harness.Options(rounds=3, seconds=0.01, patience=0, threads=1)

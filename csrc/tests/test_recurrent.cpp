@@ -12,6 +12,7 @@
 #include "core/kernels/isa.h"
 #include "core/kernels/recurrent.h"
 #include "core/recurrent/decoder.h"
+#include "core/recurrent/encoder.h"
 #include "random.h"
 #include "seq2seq_kit/errors.h"
 
@@ -254,6 +255,49 @@ void test_rows_are_what_they_are_alone(recurrent::Cell cell, bool additive, bool
   }
 }
 
+recurrent::EncoderWeights encoder(recurrent::Cell cell, Precision precision) {
+  Random random(2);
+  const int64_t gates = cell == recurrent::Cell::lstm ? 4 : cell == recurrent::Cell::gru ? 3 : 1;
+  recurrent::EncoderWeights weights{cell, matrix(random, kEmbedding, kStates, precision), {}};
+  for (int layer = 0; layer < 2; ++layer) {
+    weights.layers.emplace_back();
+    for (int direction = 0; direction < 2; ++direction) {
+      weights.layers.back().push_back(
+          {matrix(random, gates * 9, layer > 0 ? 18 : kEmbedding, precision), matrix(random, gates * 9, 9, precision)});
+    }
+  }
+  return weights;
+}
+
+/// States [positions, H], and the final h and c [B, layers, H] behind them.
+std::vector<float> encoded(const recurrent::EncoderWeights& weights, const std::vector<float>& read,
+                           const std::vector<int64_t>& lengths, int64_t threads) {
+  const auto count = static_cast<int64_t>(read.size()) / kStates, ends = static_cast<int64_t>(lengths.size()) * 2;
+  std::vector<float> out((count + 2 * ends) * 18);
+  float* h = out.data() + count * 18;
+  recurrent::encode(weights, read.data(), lengths, threads, {out.data(), h, h + ends * 18});
+  return out;
+}
+
+void test_a_sentence_is_encoded_as_it_is_alone(recurrent::Cell cell, Precision precision) {
+  const auto weights = encoder(cell, precision);
+  const std::vector<int64_t> lengths{3, 0, 5, 1, 5};
+  Random random(8);
+  const auto read = numbers(random, 14 * kStates);
+  const auto together = encoded(weights, read, lengths, 1);
+  CHECK(encoded(weights, read, lengths, 3) == together);
+  const float* h = together.data() + 14 * 18;
+  int64_t begin = 0;
+  for (size_t b = 0; b < lengths.size(); begin += lengths[b], ++b) {
+    const std::vector<float> own(read.begin() + begin * kStates, read.begin() + (begin + lengths[b]) * kStates);
+    const auto alone = encoded(weights, own, {lengths[b]}, 2);
+    const auto states = lengths[b] * 18;
+    CHECK(std::equal(alone.begin(), alone.begin() + states, together.begin() + begin * 18));
+    CHECK(std::equal(alone.begin() + states, alone.begin() + states + 36, h + b * 36));
+    CHECK(lengths[b] > 0 || std::count(h + b * 36, h + (b + 1) * 36, 0.0f) == 36);
+  }
+}
+
 void test_a_token_that_there_is_not_is_refused() {
   const auto shared = weights(recurrent::Cell::gru, true, false, Precision::fp32);
   recurrent::Decoder decoder(shared, source_of(*shared, {1}, 3));
@@ -282,6 +326,7 @@ int main() {
   }
   for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
     for (const auto cell : {recurrent::Cell::rnn, recurrent::Cell::gru, recurrent::Cell::lstm}) {
+      test_a_sentence_is_encoded_as_it_is_alone(cell, precision);
       for (const bool additive : {false, true}) {
         for (const bool before : {false, true}) test_rows_are_what_they_are_alone(cell, additive, before, precision);
       }
