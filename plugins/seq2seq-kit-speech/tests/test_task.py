@@ -95,6 +95,7 @@ def test_what_cannot_be_used_is_named(write: Callable[..., Path], tmp_path: Path
         (Recording(write("empty.wav", np.zeros(0))), r"empty.wav: is empty: it holds no sample"),
         (Recording(write("nan.wav", odd, subtype="FLOAT")), "holds samples that are no numbers"),
         (Recording(write("short.wav", tone(440)), 0.1, 9), r"short.wav \(0.1 to 9 s\): is 0.3 s long, too short"),
+        (Recording(write("short.wav", tone(440)), 9), r"short.wav \(9 to the end s\): is 0.3 s long, too short"),
         (Recording(write("short.wav", tone(440)), 0.2, 0.1), r"a part must begin at 0 s or later, and end after"),
     ]
     for recording, message in cases:
@@ -156,6 +157,15 @@ def test_lines_may_be_parts_of_a_file(write: Callable[..., Path], tmp_path: Path
     assert [example.extras["seconds"] for example in examples] == pytest.approx([0.3, 0.3])
     first, second = task.encode(examples)
     assert first.source_length == second.source_length == 28
+
+
+@pytest.mark.parametrize("start", ["soon", True, float("nan")])
+def test_a_part_that_begins_at_no_time_is_refused(write: Callable[..., Path], start: Any) -> None:
+    path = write("a.wav", tone(440))
+    with pytest.raises(DataError, match=r"a.wav: its 'start' must be a number of seconds, is "):
+        make_task().example({"audio": str(path), "start": start})
+    with pytest.raises(DataError, match="is not an object with a text 'audio'"):
+        make_task().example({"source": str(path)})
 
 
 def test_unusable_recordings_stop_or_are_counted(write: Callable[..., Path], tmp_path: Path) -> None:

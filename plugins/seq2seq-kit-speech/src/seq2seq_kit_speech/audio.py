@@ -93,9 +93,9 @@ class Reader:
         first = round(recording.start * rate)
         if total == 0:
             raise DataError(f"{recording.path}: is empty: it holds no sample")
-        if first < 0 or first >= end:
+        if first < 0 or (recording.end is not None and first >= end):
             raise DataError(f"{recording}: a part must begin at 0 s or later, and end after it begins")
-        if end > total + rate // 100:  # times are rounded
+        if first >= total or end > total + rate // 100:  # times are rounded
             raise DataError(f"{recording}: is {total / rate:g} s long, too short for that part")
         return first, min(end, total) - first
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 FLOOR = 1e-5
-"""Added to energies before the logarithm: about that of the noise in a quiet room."""
+"""Added to energies before the logarithm, which digital silence has none of."""
 
 
 class LogMel:

@@ -22,9 +22,9 @@ class SpecAugmentConfig(ComponentConfig):
     time_masks: int = Field(default=2, ge=0)
     """How many stretches of time."""
     time_width: int = Field(default=100, ge=0)
-    """T: the most frames that one of them hides,"""
+    """T: the most frames that one of them hides."""
     time_share: float = Field(default=1.0, ge=0, le=1)
-    """p: and the most of a recording."""
+    """p: the most that one of them hides, as a share of the recording."""
 
 
 class SpecAugment(Transform):

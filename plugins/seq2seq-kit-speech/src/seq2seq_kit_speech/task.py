@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -209,9 +210,9 @@ class Transcription(TextTask):
         times = spans(output.attention)
         words, ids = output.text.split(), self.without_eos(hypothesis)
         of_words: list[list[tuple[int, int]]] = [[] for _ in words]
-        for i, time in enumerate(times[: len(ids)]):
+        for i, time in enumerate(times[: len(ids)] if words else []):
             so_far = len(self.target_tokenizer.decode(ids[: i + 1]).split())
-            of_words[min(max(so_far, 1), len(words)) - 1].append(time) if words else None
+            of_words[min(max(so_far, 1), len(words)) - 1].append(time)
         transcript.words = [
             TimedWord(word, round(start + own[0][0] * second, 3), round(start + own[-1][1] * second, 3))
             for word, own in zip(words, of_words, strict=True)
@@ -223,8 +224,8 @@ class Transcription(TextTask):
 def _recording(example: Example) -> Recording:
     part = {name: example.extras[name] for name in ("start", "end") if example.extras.get(name) is not None}
     for name, value in part.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise DataError(f"its {name!r} must be a number of seconds, is {value!r}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise DataError(f"{example.source}: its {name!r} must be a number of seconds, is {value!r}")
     return Recording(Path(example.source), **part)
 
 
