@@ -29,6 +29,10 @@ CONFIGS = {
     "french_english_lstm": "french_english_lstm/config.yaml",
     "language_model": "language_model/config.yaml",
     "transformer": "transformer/config.yaml",
+    "pronunciation": "pronunciation/config.yaml",
+    "summarization": "summarization/config.yaml",
+    "dialogue": "dialogue/config.yaml",
+    "many_languages": "many_languages/config.yaml",
 }
 SMALL = ["model.encoder.size=64", "model.decoder.size=64", "training.log_every=1", "training.validation_examples=10"]
 STEPS = {"same_length": 150, "different_length": 150}  # quick ones
@@ -54,6 +58,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     short = [line for line in lines if len(line) < 60]
     (folder / "train.tsv").write_text("".join(short[:800]), encoding="utf-8")
     (folder / "dev.tsv").write_text("".join(short[800:860]), encoding="utf-8")
+    for name, lines in {"train": short[:800], "dev": short[800:860]}.items():
+        turns = [f"{number}\t\t{line}" for number, line in enumerate(lines)]  # conversations of one turn
+        tagged = [f"<2{'de' if number % 2 else 'fr'}> {line}" for number, line in enumerate(lines)]
+        for example, own in {"dialogue": turns, "many_languages": tagged}.items():
+            (folder / example).mkdir(exist_ok=True)
+            (folder / example / f"{name}.tsv").write_text("".join(own), encoding="utf-8")
     return folder
 
 
@@ -65,6 +75,7 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
     def train(name: str) -> Path:
         run = tmp_path_factory.mktemp("runs") / name
         files = data / "sums" / name if name.endswith("_length") else data
+        files = files / name if name in ("dialogue", "many_languages") else files
         steps = STEPS.get(name, 60)
         small = [setting for setting in SMALL if name != "language_model" or "encoder" not in setting]
         settings = [*small, f"data.train=[{files}/train.tsv]", f"data.dev=[{files}/dev.tsv]"]
