@@ -70,7 +70,8 @@ class Watchers:
                     self._call(callback, hook, trainer, *what)
                 except Exception as error:
                     if failure or first:
-                        print(f"Warning: {error or cause(error)}", file=sys.stderr, flush=True)
+                        said = error if isinstance(error, UserError) else cause(error)
+                        print(f"Warning: {said}", file=sys.stderr, flush=True)
                     else:
                         first = error
         self._started.clear()
