@@ -47,8 +47,10 @@ sanitize: $(VENV)/built ## run the core's native tests under the address, undefi
 	  ctest --test-dir build/sanitize-$$sanitizer --output-on-failure || exit 1; \
 	done
 
-docs: $(VENV)/built ## write the pages of docs/ that are made from the code
+docs: $(VENV)/site-builder ## write the pages of docs/ that are made from the code, and the site build/site
 	$(BIN)/python build_tools/search_options_page.py
+	$(BIN)/python build_tools/reference_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 rebuild: $(VENV)/installed ## compile the extension again
 	@$(INSTALL)
@@ -71,6 +73,10 @@ $(VENV)/installed: pyproject.toml
 $(VENV)/built: $(VENV)/installed $(NATIVE)
 	@echo "Compiling and installing seq2seq_kit …"
 	@$(INSTALL)
+	@touch $@
+
+$(VENV)/site-builder: $(VENV)/built pyproject.toml
+	@$(call requirements,docs) | xargs $(PIP) install --quiet
 	@touch $@
 
 $(VENV)/linters: $(VENV)/built pyproject.toml
