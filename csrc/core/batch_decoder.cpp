@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/kernels/multiply.h"
+#include "core/team.h"
 #include "seq2seq_kit/errors.h"
 
 namespace seq2seq_kit {
@@ -26,7 +27,7 @@ void multiply_one(const kernels::PackedMatrix& matrix, int64_t output, const flo
 
 void BatchDecoder::step(std::span<const int64_t> tokens, int64_t threads, float* scores, float* attention) {
   check(tokens);
-  run(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
+  share_out(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
     kernels::multiply(*output_, hidden, last - first, output_->inputs(), scores + first * vocab(), vocab());
   });
 }
@@ -34,7 +35,7 @@ void BatchDecoder::step(std::span<const int64_t> tokens, int64_t threads, float*
 void BatchDecoder::step_top(std::span<const int64_t> tokens, int64_t threads, const Top& top, float* attention) {
   check(tokens);
   const auto asked = static_cast<int64_t>(top.asked.size());
-  run(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
+  share_out(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
     const int64_t at = first * top.count;
     kernels::multiply_top(*output_, hidden, last - first, output_->inputs(), top.count, top.scores + at,
                           top.tokens + at, top.log_sums + first);
@@ -49,6 +50,14 @@ void BatchDecoder::check(std::span<const int64_t> tokens) const {
     if (token >= 0 && token < vocab()) continue;
     throw SearchError("the decoder is fed token " + std::to_string(token) + ": it knows " + std::to_string(vocab()));
   }
+}
+
+void BatchDecoder::share_out(std::span<const int64_t> tokens, int64_t threads, float* attention, const Finish& finish) {
+  // Below so many rows a thread, reading the weights takes longer than the products: each reads a part of them.
+  constexpr int64_t kFewRows = 16;
+  if (static_cast<int64_t>(tokens.size()) >= kFewRows * threads) return run(tokens, threads, attention, finish);
+  const Leader leader(threads);
+  run(tokens, 1, attention, finish);
 }
 
 }  // namespace seq2seq_kit

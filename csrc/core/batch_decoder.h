@@ -19,8 +19,9 @@ class BatchDecoder {
   /// Begins with `batch` sentences of one hypothesis each.
   virtual void start(int64_t batch) = 0;
 
-  /// One time step: the logits [rows, V] after `tokens` [rows], on at most `threads` threads. The attention to the
-  /// source is added to `attention` [rows, S'], unless that is null.
+  /// One time step: the logits [rows, V] after `tokens` [rows], on at most `threads` threads: each takes some of the
+  /// rows; where these are few, each product is shared out. The attention to the source is added to `attention`
+  /// [rows, S'], unless that is null.
   void step(std::span<const int64_t> tokens, int64_t threads, float* scores, float* attention);
 
   /// What a step gives in the place of all logits: see `TopScores` of the step contract.
@@ -51,6 +52,7 @@ class BatchDecoder {
  private:
   /// Throws a SearchError for tokens that there are not.
   void check(std::span<const int64_t> tokens) const;
+  void share_out(std::span<const int64_t> tokens, int64_t threads, float* attention, const Finish& finish);
 
   const kernels::PackedMatrix* output_;
 };

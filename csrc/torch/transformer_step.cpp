@@ -1,7 +1,10 @@
 #include "torch/transformer_step.h"
 
+#include <ATen/Parallel.h>
+
 #include <utility>
 
+#include "core/team.h"
 #include "core/transformer/decoder.h"
 #include "torch/memory_states.h"
 #include "torch/native_step_model.h"
@@ -14,6 +17,7 @@ std::shared_ptr<const transformer::Source> read_source(const transformer::Weight
   const auto& attention = weights.layers.front().source_attention;
   if (!attention) return nullptr;
   const MemoryStates memory(states, mask, attention->key_value.inputs());
+  const Leader leader(at::get_num_threads());
   return std::make_shared<transformer::Source>(weights, memory.states(), memory.real(), memory.batch());
 }
 

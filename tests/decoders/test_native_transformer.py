@@ -94,6 +94,30 @@ def test_the_batch_changes_no_bit(options: dict[str, Any], size: int) -> None:
                 assert torch.equal(one.attention[:, : lengths[sentence]], other.attention[:, : lengths[sentence]])
 
 
+@pytest.mark.parametrize(
+    "lengths", [[5, 2, 0, 3, 7, 1] * 6, [40], [25, 40]], ids=["rows shared out", "products", "heads"]
+)
+def test_what_threads_share_changes_no_bit(lengths: list[int]) -> None:
+    """Many rows are shared out; of few, the products and the heads of attention."""
+    decoder = transformer_decoder(size=64, heads=4, feed_forward_size=1100)
+    options = SearchOptions(beam_size=4, n_best=4, max_length=25, min_length=25, attention=len(lengths) == 1)
+    threads = torch.get_num_threads()
+    try:
+        found = []
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            step = native_step(decoder, transformer_memory(lengths))
+            found.append(search(step, options=options, batch_size=len(lengths)))
+        for other in found[1:]:
+            assert [[replace(h, attention=None) for h in own] for own in other] == [
+                [replace(h, attention=None) for h in own] for own in found[0]
+            ]
+            for one, another in zip(other[0], found[0][0], strict=True):
+                assert one.attention is another.attention or torch.equal(one.attention, another.attention)
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 0.05), ("int8", 0.2)])
 def test_with_matrices_of_many_panels(precision: Precision, tolerance: float) -> None:
     torch.manual_seed(0)

@@ -54,12 +54,14 @@ void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last,
 void multiply(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, float* out, int64_t out_stride,
               Activation activation, const float* added) {
   const auto& packed = w.packed();
-  for (int64_t row = 0; row < rows; row += kRowsTogether) {
-    const int64_t count = std::min(kRowsTogether, rows - row);
-    const PackedRows inputs = Inputs::of_this_thread().pack(packed, x + row * x_stride, count, x_stride);
-    multiply_panels(packed, 0, packed.panels(), inputs, count, out + row * out_stride, out_stride, activation,
-                    added ? added + row * out_stride : nullptr);
-  }
+  for_panels(packed.panels(), kPanel * rows * packed.inputs, [&](int64_t, int64_t first, int64_t last) {
+    for (int64_t row = 0; row < rows; row += kRowsTogether) {
+      const int64_t count = std::min(kRowsTogether, rows - row), at = row * out_stride + first * kPanel;
+      const PackedRows inputs = Inputs::of_this_thread().pack(packed, x + row * x_stride, count, x_stride);
+      multiply_panels(packed, first, last, inputs, count, out + at, out_stride, activation,
+                      added ? added + at : nullptr);
+    }
+  });
 }
 
 }  // namespace seq2seq_kit::kernels

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/kernels/packed_layout.h"
+#include "core/team.h"
 
 namespace seq2seq_kit::kernels {
 
@@ -27,6 +28,18 @@ class Inputs {
   AlignedArray<float> scales_;
   AlignedArray<int32_t> zeros_;
 };
+
+/// Calls `work(block, begin, end)` for parts of [0, count): one, or one for each thread of this thread's team where
+/// `work` is worth it, at so many multiplications each.
+template <typename Work>
+void for_panels(int64_t count, int64_t multiplications, const Work& work) {
+  constexpr int64_t kWorthIt = 1 << 16;  // about the time of calling the others
+  if (team_size() == 1 || count * multiplications < kWorthIt) {
+    work(0, 0, count);
+  } else {
+    together(count, work);
+  }
+}
 
 /// Outputs [first * kPanel, last * kPanel) as far as there are, of at most `kRowsTogether` rows, into `out`, whose
 /// first column is the first of them.

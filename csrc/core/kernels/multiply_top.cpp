@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "core/kernels/multiply.h"
@@ -31,6 +32,27 @@ namespace {
 constexpr int64_t kPanelsTogether = 4;
 constexpr int64_t kScores = kPanelsTogether * kPanel;  // of a row at a time
 
+/// Panels whose scores are summed up by themselves, and by one thread: sums are the same whatever the number of
+/// threads.
+constexpr int64_t kSegment = 8 * kPanelsTogether;
+
+/// Sum of exp(score - max), or of exp(score) where max is -inf.
+struct Mass {
+  float max = kNone;
+  double sum = 0;
+};
+
+/// log(sum(exp)) of all segments.
+float log_sum(std::span<const Mass> segments) {
+  float max = kNone;
+  for (const Mass& mass : segments) max = std::max(max, mass.max);
+  double sum = 0;
+  for (const Mass& mass : segments) {
+    sum += mass.max == kNone ? mass.sum : mass.sum * std::exp(static_cast<double>(mass.max) - max);
+  }
+  return static_cast<float>(std::log(sum) + (max == kNone ? 0 : max));
+}
+
 /// A score and its token in one number, the greater the better: equal scores, by the lower token. NaN is -inf.
 uint64_t rank(float score, int64_t token) {
   const auto bits = std::bit_cast<uint32_t>(std::isnan(score) ? kNone : score + 0.0f);  // -0 is 0
@@ -45,23 +67,21 @@ float score_of(uint64_t rank) {
 
 int64_t token_of(uint64_t rank) { return ~static_cast<uint32_t>(rank); }
 
-/// What is known of a row: log(sum(exp)) and the best of the scores seen.
+/// The best of the scores of a row that were seen.
 class Top {
  public:
   void start(int64_t count) {
     count_ = count;
-    max_ = kNone;
-    sum_ = 0;
     best_.clear();
   }
 
-  /// `scores` are those of tokens from `first` on; `found` is room for as many places.
-  void add(const float* scores, int64_t size, int64_t first, int32_t* found) {
+  /// `scores` are those of tokens from `first` on, and become part of `mass`; `found` is room for as many places.
+  void add(const float* scores, int64_t size, int64_t first, Mass& mass, int32_t* found) {
     float least = worst();
-    const Summary summary = KERNEL(summarise)(scores, size, max_, least, found);
-    if (summary.max > max_ && max_ != kNone) sum_ *= std::exp(static_cast<double>(max_) - summary.max);
-    max_ = summary.max;
-    sum_ += summary.sum;
+    const Summary summary = KERNEL(summarise)(scores, size, mass.max, least, found);
+    if (summary.max > mass.max && mass.max != kNone) mass.sum *= std::exp(static_cast<double>(mass.max) - summary.max);
+    mass.max = summary.max;
+    mass.sum += summary.sum;
     for (int64_t i = 0; i < summary.found; ++i) {
       const float score = scores[found[i]];
       if (full() && !(score > least)) continue;
@@ -70,12 +90,18 @@ class Top {
     }
   }
 
-  void finish(float* scores, int64_t* tokens, float* log_sum) {
+  /// The best of other tokens.
+  void add(const Top& other) {
+    for (const uint64_t rank : other.best_) {
+      if (!full() || rank > best_.back()) put(rank);
+    }
+  }
+
+  void write(float* scores, int64_t* tokens) const {
     for (const uint64_t rank : best_) {
       *scores++ = score_of(rank);
       *tokens++ = token_of(rank);
     }
-    *log_sum = static_cast<float>(std::log(sum_) + (max_ == kNone ? 0 : max_));
   }
 
  private:
@@ -93,36 +119,53 @@ class Top {
   }
 
   int64_t count_ = 0;
-  float max_ = kNone;
-  double sum_ = 0;
   std::vector<uint64_t> best_;  // descending
 };
 
+/// What is known of at most `kRowsTogether` rows.
 struct Room {
-  AlignedArray<float> scores{kRowsTogether * kScores};
-  std::vector<Top> tops{kRowsTogether};
+  std::vector<Mass> masses;            // [rows, segments]
+  std::vector<std::vector<Top>> tops;  // [threads][rows]
 };
 
 }  // namespace
 
 void multiply_top(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, int64_t count, float* scores,
                   int64_t* tokens, float* log_sums) {
-  thread_local Room room;
+  thread_local Room room_of_thread;
+  Room& room = room_of_thread;  // other threads work for this one
   const auto& packed = w.packed();
-  int32_t found[kScores];
+  const int64_t segments = (packed.panels() + kSegment - 1) / kSegment, threads = team_size();
+  if (static_cast<int64_t>(room.tops.size()) < threads) room.tops.resize(threads);
   for (int64_t row = 0; row < rows; row += kRowsTogether) {
     const int64_t together = std::min(kRowsTogether, rows - row);
-    const PackedRows inputs = Inputs::of_this_thread().pack(packed, x + row * x_stride, together, x_stride);
-    for (int64_t i = 0; i < together; ++i) room.tops[i].start(count);
-    for (int64_t panel = 0; panel < packed.panels(); panel += kPanelsTogether) {
-      const int64_t last = std::min(panel + kPanelsTogether, packed.panels()), first = panel * kPanel;
-      const int64_t size = std::min(last * kPanel, packed.outputs) - first;
-      multiply_panels(packed, panel, last, inputs, together, room.scores.data(), kScores, Activation::none, nullptr);
-      for (int64_t i = 0; i < together; ++i) room.tops[i].add(room.scores.data() + i * kScores, size, first, found);
+    room.masses.assign(together * segments, {});
+    for (std::vector<Top>& tops : room.tops) {
+      tops.resize(kRowsTogether);
+      for (int64_t i = 0; i < together; ++i) tops[i].start(count);
     }
+    for_panels(segments, kSegment * kPanel * together * packed.inputs, [&](int64_t block, int64_t begin, int64_t end) {
+      thread_local AlignedArray<float> products{kRowsTogether * kScores};
+      const PackedRows inputs = Inputs::of_this_thread().pack(packed, x + row * x_stride, together, x_stride);
+      std::vector<Top>& tops = room.tops[block];
+      int32_t found[kScores];
+      const int64_t stop = std::min(end * kSegment, packed.panels());
+      for (int64_t panel = begin * kSegment; panel < stop; panel += kPanelsTogether) {
+        const int64_t last = std::min(panel + kPanelsTogether, stop), first = panel * kPanel;
+        const int64_t size = std::min(last * kPanel, packed.outputs) - first;
+        multiply_panels(packed, panel, last, inputs, together, products.data(), kScores, Activation::none, nullptr);
+        for (int64_t i = 0; i < together; ++i) {
+          Mass& mass = room.masses[i * segments + panel / kSegment];
+          tops[i].add(products.data() + i * kScores, size, first, mass, found);
+        }
+      }
+    });
     for (int64_t i = 0; i < together; ++i) {
+      Top& best = room.tops[0][i];
+      for (int64_t block = 1; block < threads; ++block) best.add(room.tops[block][i]);
       const int64_t at = row + i;
-      room.tops[i].finish(scores + at * count, tokens + at * count, log_sums + at);
+      best.write(scores + at * count, tokens + at * count);
+      log_sums[at] = log_sum({room.masses.data() + i * segments, static_cast<size_t>(segments)});
     }
   }
 }

@@ -50,7 +50,7 @@ class PackedMatrix {
 /// in numbers. `added` may be null, has the stride of `out` and may be `out` itself; `x` and `out` may not overlap.
 ///
 /// On one instruction set a row has the same result, to the bit, whatever other rows it is multiplied with: every sum
-/// is taken in the order of the inputs.
+/// is taken in the order of the inputs. Outputs are shared out to the team that the thread leads (`core/team.h`).
 void multiply(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, float* out, int64_t out_stride,
               Activation activation = Activation::none, const float* added = nullptr);
 

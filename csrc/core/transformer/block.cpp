@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/kernels/attention.h"
+#include "core/team.h"
 
 namespace seq2seq_kit::transformer {
 namespace {
@@ -77,40 +78,55 @@ void Block::embed() {
   if (weights.embedding_norm) (*weights.embedding_norm)(x_.data(), rows_, x_.data());
 }
 
+template <typename Work>
+void Block::share_out(int64_t count, int64_t multiplications, const Work& work) {
+  constexpr int64_t kWorthIt = 1 << 14;
+  const int64_t threads = team_size();
+  if (static_cast<int64_t>(scratch_.size()) < threads) scratch_.resize(threads);
+  if (threads == 1 || multiplications < kWorthIt) return work(scratch_.front(), 0, count);
+  together(count, [&](int64_t block, int64_t begin, int64_t end) { work(scratch_[block], begin, end); });
+}
+
 void Block::look_back(const Layer& layer, int64_t index) {
   const SelfAttention& attention = layer.self_attention;
   const StepPosition& position = step_->position;
   Past& past = *step_->past;
   const int64_t width = attention.query_key_value.outputs(), head_size = attention.head_size();
+  const int64_t groups = attention.groups, heads = attention.heads / groups;  // of a group
   const int64_t key_size = attention.key_size(), count = past.length();
-  const int64_t offset = index * 2 * key_size;  // in a cell
   const Distances distances(attention, count);
   const bool by_distance = !attention.distance_keys.empty();
 
   float* projected = room(wide_, rows_ * width);
   multiply(attention.query_key_value, stream_.enter(layer.self_norm), rows_, size_, projected, width);
-  float* context = room(context_, rows_ * attention.out.inputs());
-  float* scores = room(scores_, count);
-  room(bias_, count);
-  for (int64_t row = 0; row < rows_; ++row, projected += width) {
-    position.turn(projected, attention.heads + attention.groups);
-    std::copy_n(projected + attention.heads * head_size, 2 * key_size, past.newest(first_ + row) + offset);
-    const auto places = past.places(first_ + row);
-    for (int64_t head = 0; head < attention.heads; ++head, context += head_size) {
-      const int64_t group = head / (attention.heads / attention.groups);
-      const float* keys = past.cells() + offset + group * head_size;
-      const float* query = projected + head * head_size;
-      const float* bias = position.bias.empty() ? nullptr : position.bias.data() + head * count;
-      if (by_distance) {
-        distances.bias(query, attention.scale, bias_.data());
-        bias = bias_.data();
+  float* contexts = room(context_, rows_ * attention.out.inputs());
+  share_out(rows_ * groups, rows_ * count * attention.out.inputs(), [&](Scratch& scratch, int64_t begin, int64_t end) {
+    float* scores = room(scratch.scores, count);
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / groups, group = i % groups;
+      float* const queries = projected + row * width + group * heads * head_size;
+      float* const key = projected + row * width + (attention.heads + group) * head_size;
+      position.turn(queries, heads);
+      position.turn(key, 1);
+      const int64_t offset = index * 2 * key_size + group * head_size;  // in a cell
+      std::copy_n(key, head_size, past.newest(first_ + row) + offset);
+      std::copy_n(key + key_size, head_size, past.newest(first_ + row) + offset + key_size);
+      const float* const keys = past.cells() + offset;
+      const kernels::Positions positions{keys, keys + key_size, past.stride(), past.places(first_ + row).data(), count};
+      for (int64_t head = group * heads; head < (group + 1) * heads; ++head) {
+        const float* const query = projected + row * width + head * head_size;
+        float* const context = contexts + (row * attention.heads + head) * head_size;
+        const float* bias = position.bias.empty() ? nullptr : position.bias.data() + head * count;
+        if (by_distance) {
+          bias = room(scratch.bias, count);
+          distances.bias(query, attention.scale, scratch.bias.data());
+        }
+        kernels::attend(query, head_size, positions, attention.scale, bias, scores, context);
+        if (by_distance) distances.add(scores, context);
       }
-      const kernels::Positions positions{keys, keys + key_size, past.stride(), places.data(), count};
-      kernels::attend(query, head_size, positions, attention.scale, bias, scores, context);
-      if (by_distance) distances.add(scores, context);
     }
-  }
-  stream_.add(attention.out, context_.data());
+  });
+  stream_.add(attention.out, contexts);
   stream_.leave(layer.self_norm);
 }
 
@@ -120,25 +136,30 @@ void Block::look_up(const Layer& layer, int64_t index) {
   const int64_t width = attention.size(), head_size = width / attention.heads;
   const bool reported = step_->attention && index == step_->weights->alignment_layer;
 
-  float* query = room(wide_, rows_ * width);
-  multiply(attention.query, stream_.enter(*layer.source_norm), rows_, size_, query, width);
-  float* context = room(context_, rows_ * width);
-  for (int64_t row = first_; row < first_ + rows_; ++row) {
-    const int64_t sentence = step_->sentences[row / step_->beams];
-    const auto places = source.positions(sentence);
-    const auto count = static_cast<int64_t>(places.size());
-    const float* keys = source.keys_and_values(sentence, index);
-    float* weights = room(scores_, count);
-    for (int64_t head = 0; head < attention.heads; ++head, query += head_size, context += head_size) {
-      const float* own = keys + head * head_size;
-      kernels::attend(query, head_size, {own, own + width, 2 * width, nullptr, count}, attention.scale, nullptr,
-                      weights, context);
-      if (!reported) continue;
-      float* attended = step_->attention + row * source.width();
-      for (int64_t i = 0; i < count; ++i) attended[places[i]] += weights[i] / static_cast<float>(attention.heads);
+  float* queries = room(wide_, rows_ * width);
+  multiply(attention.query, stream_.enter(*layer.source_norm), rows_, size_, queries, width);
+  float* contexts = room(context_, rows_ * width);
+  // What is reported of a row is a sum over its heads: these stay together.
+  const int64_t heads = reported ? attention.heads : 1, pieces = attention.heads / heads;  // of a row
+  share_out(rows_ * pieces, rows_ * source.width() * width, [&](Scratch& scratch, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / pieces, first = i % pieces * heads,
+                    sentence = step_->sentences[(first_ + row) / step_->beams];
+      const auto places = source.positions(sentence);
+      const auto count = static_cast<int64_t>(places.size());
+      float* weights = room(scratch.scores, count);
+      for (int64_t head = first; head < first + heads; ++head) {
+        const float* own = source.keys_and_values(sentence, index) + head * head_size;
+        const int64_t at = row * width + head * head_size;
+        kernels::attend(queries + at, head_size, {own, own + width, 2 * width, nullptr, count}, attention.scale,
+                        nullptr, weights, contexts + at);
+        if (!reported) continue;
+        float* attended = step_->attention + (first_ + row) * source.width();
+        for (int64_t j = 0; j < count; ++j) attended[places[j]] += weights[j] / static_cast<float>(attention.heads);
+      }
     }
-  }
-  stream_.add(attention.out, context_.data());
+  });
+  stream_.add(attention.out, contexts);
   stream_.leave(*layer.source_norm);
 }
 

@@ -25,7 +25,8 @@ struct Step {
 };
 
 /// Takes rows through all layers. Each row's result is its own: it depends neither on the other rows nor on how a step
-/// is cut into blocks. Keeps its buffers between steps.
+/// is cut into blocks. Shares out products and heads to the team that the thread leads. Keeps its buffers between
+/// steps.
 class Block {
  public:
   /// The rows [first, last): what the output layer reads, [last - first, H], valid until the next call.
@@ -38,11 +39,21 @@ class Block {
 
   const Step* step_ = nullptr;
   int64_t first_ = 0, rows_ = 0, size_ = 0;
-  std::vector<float> x_;              // [rows, H]
-  Stream stream_;                     // those
-  std::vector<float> wide_;           // [rows, of the widest product]
-  std::vector<float> context_;        // [rows, of all heads]
-  std::vector<float> scores_, bias_;  // of one head: [positions]
+  std::vector<float> x_;        // [rows, H]
+  Stream stream_;               // those
+  std::vector<float> wide_;     // [rows, of the widest product]
+  std::vector<float> context_;  // [rows, of all heads]
+
+  /// Of one head: [positions].
+  struct Scratch {
+    std::vector<float> scores, bias;
+  };
+  std::vector<Scratch> scratch_;  // one a thread
+
+  /// Calls `work(scratch, begin, end)` for parts of [0, count) that make up all of it, where it is worth it each with a
+  /// thread of the team; `multiplications`: of all.
+  template <typename Work>
+  void share_out(int64_t count, int64_t multiplications, const Work& work);
 };
 
 }  // namespace seq2seq_kit::transformer
