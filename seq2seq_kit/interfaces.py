@@ -219,6 +219,8 @@ class Decoder(nn.Module, ABC):
     parallel: bool = False
     """True: ``forward`` computes all positions side by side, as a Transformer does. Scheduled sampling then takes two
     passes in the place of T steps."""
+    compiled: NativeDecoder | None = None
+    """What ``s2s compile`` made of this instance's ``step``, where the user asked for it: used before ``native``."""
 
     @abstractmethod
     def init_state(self, memory: Memory | None, batch_size: int) -> DecoderState:

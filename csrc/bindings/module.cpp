@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bindings/callbacks.h"
+#include "bindings/function_steps.h"
 #include "bindings/kernels.h"
 #include "bindings/native_steps.h"
 #include "bindings/options.h"
@@ -157,6 +158,7 @@ PYBIND11_MODULE(_native, module) {
 
   bind_options(module);
   bind_native_steps(module);
+  bind_function_steps(module);
   bind_kernels(module);
   bind_recurrent(module);
   bind_training(module);

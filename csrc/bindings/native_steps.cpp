@@ -1,13 +1,11 @@
 #include "bindings/native_steps.h"
 
-#include <pybind11/stl.h>
 #include <torch/csrc/utils/pybind.h>
 
 #include <memory>
 #include <optional>
 
 #include "bindings/python_step.h"
-#include "torch/operator_step.h"
 #include "torch/transformer_encoder.h"
 #include "torch/transformer_step.h"
 
@@ -37,17 +35,10 @@ std::shared_ptr<NativeStep> begin(const std::shared_ptr<transformer::Weights>& w
                                            attention_wanted);
 }
 
-/// The step of a batch by a torch operator; `state` is the decoder's before the first step.
-std::shared_ptr<NativeStep> begin_operator(const std::string& name, const py::object& state, const py::object& kind,
-                                           const std::vector<at::Tensor>& params) {
-  return std::make_shared<FunctionStep>(operator_step(name, read_kind(kind), params), read_state(state));
-}
-
 }  // namespace
 
 void bind_native_steps(py::module_& module) {
   py::class_<NativeStep, std::shared_ptr<NativeStep>>(module, "NativeStep");
-  module.def("operator_step", &begin_operator, py::arg("name"), py::arg("state"), py::arg("kind"), py::arg("params"));
 
   py::class_<TransformerOptions>(module, "TransformerOptions")
       .def(py::init<>())

@@ -42,7 +42,7 @@ Combination = Annotated[str, typer.Option(help="Of an ensemble: 'linear' or 'log
 Checkpoint = Annotated[str, typer.Option(help="'best' or 'last'.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")]
 Threads = Annotated[int | None, typer.Option(help="Native steppers: batches decoded at a time; else torch's threads.")]
-Stepper = Annotated[str, typer.Option(help="What steps the decoder: 'native' (C++), 'op', 'python', 'auto'.")]
+Stepper = Annotated[str, typer.Option(help="What steps the decoder: native (C++), op, python, compiled, auto.")]
 Precision = Annotated[str, typer.Option(help="Of a native stepper: 'fp32', 'bf16' or 'int8'.")]
 OnError = Annotated[str, typer.Option(help="A malformed line: 'stop', or 'skip' it.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="The same as --on-error skip: the rest is still done.")]

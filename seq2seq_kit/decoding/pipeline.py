@@ -12,6 +12,7 @@ import torch
 
 from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.decoding import mbr as minimum_bayes_risk
+from seq2seq_kit.decoding.compiled import load as load_compiled
 from seq2seq_kit.decoding.documents import UNREADABLE, by_parts
 from seq2seq_kit.decoding.ensemble import Combination
 from seq2seq_kit.decoding.generate import Decoding, System, generate, ready
@@ -47,7 +48,9 @@ def load(
             leaves torch's as they are.
         which: the best checkpoint by the validation metric, or the last one.
         stepper: what drives the decoder: ``"native"``, the engine's own stepper; ``"python"``, the decoder's step;
-            ``"auto"``, the native one where the decoder offers it.
+            ``"auto"``, the native one where the decoder offers it; ``"compiled"``, what ``s2s compile`` made of the
+            decoder's step (code in the run folder, which is run: for runs that you trust); see
+            :data:`seq2seq_kit.decoding.stepper.Stepper`.
         precision: of a native stepper: ``"fp32"``, ``"bf16"`` or ``"int8"``.
 
     Raises:
@@ -91,6 +94,8 @@ class Pipeline:
         self.combination: Combination = "linear"
         self.stepper = stepper
         self.precision = precision
+        if stepper == "compiled":
+            self.model.decoder.compiled = load_compiled(run, self.config, self.model.decoder, which)
 
     def __getattr__(self, name: str) -> Callable[..., list[Output]]:
         verb = self.__dict__.get("verb")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from seq2seq_kit.checkpoint import load_run
+from seq2seq_kit.decoding.compiled import load as load_compiled
 from seq2seq_kit.decoding.ensemble import Combination
 from seq2seq_kit.decoding.generate import System
 from seq2seq_kit.decoding.hypothesis import Hypothesis
@@ -55,6 +56,8 @@ def load_ensemble(
         if pipeline.task.source_spec is None and loaded.task.source_spec is not None:
             raise UserError(f"{run}: reads a source, which {pipeline.run} has not: give a run that reads one first")
         _check_same_target(pipeline.run, pipeline.task, Path(run), loaded.task)
+        if stepper == "compiled":
+            loaded.model.decoder.compiled = load_compiled(Path(run), loaded.config, loaded.model.decoder, which)
         pipeline.partners.append(System(loaded.model.eval(), loaded.task, weight))
     pipeline.weight, pipeline.combination = weights[0], combination
     return pipeline

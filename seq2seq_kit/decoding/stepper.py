@@ -20,9 +20,10 @@ from seq2seq_kit.interfaces import (
 )
 from seq2seq_kit.model import Model
 
-Stepper = Literal["auto", "python", "native", "op"]
+Stepper = Literal["auto", "python", "native", "op", "compiled"]
 """``python``: the decoder's step. ``native``: what its ``native`` offers, without Python; ``op``: the same, where that
-is an :class:`OperatorDecoder`. ``auto``: the native one, where the decoder offers it."""
+is an :class:`OperatorDecoder`. ``auto``: the native one, where the decoder offers it. ``compiled``: what
+``s2s compile`` made of the Python step, loaded from the run folder."""
 
 
 def encode(model: Model, batch: Batch, stepper: Stepper = "auto", precision: Precision = "fp32") -> Memory | None:
@@ -46,6 +47,10 @@ def begin(
     native = None if stepper == "python" else native_decoder(decoder, precision)
     if native is not None and (stepper != "op" or isinstance(native, OperatorDecoder)):
         return native.begin(memory, batch_size), DecoderState()
+    if stepper == "compiled":
+        raise UserError(
+            f"stepper 'compiled': no compiled step of this {type(decoder).__name__} is loaded: load a run so"
+        )
     if stepper in ("native", "op") or precision != "fp32":
         asked = f"precision '{precision}'" if stepper == "auto" else f"stepper '{stepper}'"
         what = "torch operator for its step" if stepper == "op" else "native stepper"
@@ -62,8 +67,8 @@ def check(stepper: Stepper, precision: Precision) -> None:
         raise UserError(f"stepper must be {_one_of(get_args(Stepper))}, got {stepper!r}")
     if precision not in get_args(Precision):
         raise UserError(f"precision must be {_one_of(get_args(Precision))}, got {precision!r}")
-    if stepper == "python" and precision != "fp32":
-        raise UserError(f"precision {precision!r} is for native steppers: leave out stepper 'python'")
+    if stepper in ("python", "compiled") and precision != "fp32":
+        raise UserError(f"precision {precision!r} is for native steppers: leave out stepper {stepper!r}")
 
 
 def _one_of(names: Sequence[str]) -> str:
@@ -71,7 +76,10 @@ def _one_of(names: Sequence[str]) -> str:
 
 
 def native_decoder(decoder: Decoder, precision: Precision = "fp32") -> NativeDecoder | None:
-    """What the decoder's ``native`` offers; nothing where a ``step`` has overridden the one that it stands for."""
+    """What the decoder's ``native`` offers, or what was loaded as compiled; nothing where a ``step`` has overridden the
+    one that it stands for."""
+    if decoder.compiled is not None and precision == "fp32":
+        return decoder.compiled
     return _native(decoder, "step", precision)
 
 
