@@ -7,6 +7,7 @@
 ``weights-*.safetensors``  those of other validations, with ``training.keep_best`` and ``training.keep_last``
 ``training.safetensors``   the last state: weights, optimizer, schedules, position in the data
 ``tokenizers/``            what the task saved
+``compiled/``              what ``s2s compile`` made: see :mod:`seq2seq_kit.decoding.compiled`
 ``metrics.jsonl``          one JSON object a line, for training and validation
 =========================  ===========================================================================================
 """

@@ -107,7 +107,7 @@ def test_what_there_is_not_gets_a_sentence(transformer_run: Path, average_run: P
         load(average_run, precision="int8").translate(["one two"])
     with pytest.raises(UserError, match=r"stepper 'op': the decoder TransformerDecoder .* offers no torch operator"):
         load(transformer_run, stepper="op").translate(["one two"])
-    with pytest.raises(UserError, match="stepper must be auto, python, native or op, got 'c'"):
+    with pytest.raises(UserError, match="stepper must be auto, python, native, op or compiled, got 'c'"):
         load(transformer_run, stepper="c")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="precision must be fp32, bf16 or int8, got 'fp16'"):
         load(transformer_run, precision="fp16")  # type: ignore[arg-type]
