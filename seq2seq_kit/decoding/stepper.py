@@ -45,11 +45,14 @@ def begin(
     """
     check(stepper, precision)
     native = None if stepper == "python" else native_decoder(decoder, precision)
+    if stepper == "compiled":
+        native = decoder.compiled
     if native is not None and (stepper != "op" or isinstance(native, OperatorDecoder)):
         return native.begin(memory, batch_size), DecoderState()
     if stepper == "compiled":
         raise UserError(
-            f"stepper 'compiled': no compiled step of this {type(decoder).__name__} is loaded: load a run so"
+            f"stepper 'compiled': no compiled step of this {type(decoder).__name__} is loaded: load(run, stepper='compiled') "
+            "loads what s2s compile made"
         )
     if stepper in ("native", "op") or precision != "fp32":
         asked = f"precision '{precision}'" if stepper == "auto" else f"stepper '{stepper}'"

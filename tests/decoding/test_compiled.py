@@ -17,6 +17,7 @@ from seq2seq_kit.checkpoint import save_weights
 from seq2seq_kit.cli import main
 from seq2seq_kit.decoding import compile_run, compile_step, compiled
 from seq2seq_kit.decoding.pipeline import Pipeline
+from seq2seq_kit.decoding.stepper import begin
 from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, StepOutput
 from seq2seq_kit.run_config import load_config
 from seq2seq_kit.sealed import read_json, write_json
@@ -145,6 +146,8 @@ def test_new_weights_want_new_code(copy: Path) -> None:
 def test_what_there_is_not_gets_a_sentence(run: Path, compiled_run: Path) -> None:
     with pytest.raises(UserError, match=r"step\.pt2: there is no compiled step: run s2s compile .*sound first"):
         load(run, stepper="compiled")
+    with pytest.raises(UserError, match="stepper 'compiled': no compiled step of this SoundDecoder is loaded"):
+        begin(SoundDecoder(), memory_of(2, 3), 2, "compiled")
     with pytest.raises(UserError, match="precision 'int8' is for native steppers: leave out stepper 'compiled'"):
         load(compiled_run, stepper="compiled", precision="int8")
     assert isinstance(compiled.cpu_kind(), str) and compiled.cpu_kind() == compiled.cpu_kind()
