@@ -51,8 +51,8 @@ def begin(
         return native.begin(memory, batch_size), DecoderState()
     if stepper == "compiled":
         raise UserError(
-            f"stepper 'compiled': no compiled step of this {type(decoder).__name__} is loaded: load(run, stepper='compiled') "
-            "loads what s2s compile made"
+            f"stepper 'compiled': no compiled step of this {type(decoder).__name__} is loaded: "
+            "load(run, stepper='compiled') loads what s2s compile made"
         )
     if stepper in ("native", "op") or precision != "fp32":
         asked = f"precision '{precision}'" if stepper == "auto" else f"stepper '{stepper}'"
