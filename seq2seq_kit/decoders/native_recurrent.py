@@ -86,7 +86,7 @@ def pack(decoder: RecurrentDecoder, precision: Precision) -> RecurrentWeights:
 
 
 def _attention(attention: nn.Module) -> TensorDict:
-    tensors = {f"attention.{name}": tensor for name, tensor in attention.named_parameters()}
+    tensors: TensorDict = {f"attention.{name}": tensor for name, tensor in attention.named_parameters()}
     if "attention.energy.weight" in tensors:
         tensors["attention.energy"] = tensors.pop("attention.energy.weight")
     return tensors

@@ -92,6 +92,7 @@ def test_the_batch_changes_no_bit(options: dict[str, Any], size: int) -> None:
         for sentence, own in zip(chosen, found, strict=True):
             assert own == expected[sentence]
             for one, other in zip(own, expected[sentence], strict=True):
+                assert one.attention is not None and other.attention is not None
                 assert torch.equal(one.attention[:, : lengths[sentence]], other.attention[:, : lengths[sentence]])
 
 
