@@ -10,6 +10,7 @@ from functools import partial
 import torch
 
 from seq2seq_kit.decoding.ensemble import Combination, Ensemble, Member
+from seq2seq_kit.decoding.halving import Halving
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import SentenceInput
 from seq2seq_kit.decoding.options import SearchOptions
@@ -124,7 +125,8 @@ def generate(
     tokens and made outputs of where the iterator is read. Close it where it may not be read to its end: that cancels
     the searches under way.
 
-    Samples are those of an example's place in the stream: they do not depend on ``batch_size`` or ``window``.
+    Samples are those of an example's place in the stream: they do not depend on ``batch_size`` or ``window``. A batch
+    for which there is no memory is decoded in halves; see :class:`~seq2seq_kit.decoding.halving.Halving`.
 
     Args:
         examples: what their ``extras`` may ask of the outputs: see :data:`seq2seq_kit.decoding.text_inputs.WISHES`.
@@ -157,10 +159,10 @@ def generate(
         for system in systems:
             system.model.eval()
         windows = _windows(systems, examples, window or BATCHES_A_WINDOW * batch_size)
-        workers = decoding.workers()
+        workers, decode_batch = decoding.workers(), partial(_decode, decoding, Halving())
         for stream in [windows] if window is None else ([each] for each in windows):
             batches = (batch for each in stream for batch in each.batches(batch_size))
-            with closing(in_order(partial(_decode, decoding), batches, workers)) as decoded:
+            with closing(in_order(decode_batch, batches, workers)) as decoded:
                 for batch, found in decoded:
                     batch.window.found.update(zip(batch.places, found, strict=True))
                     if progress:
@@ -207,11 +209,15 @@ class _Batch:
     places: Sequence[int]
 
 
-def _decode(decoding: Decoding, batch: _Batch, cancellation: Cancellation) -> list[list[Hypothesis]]:
+def _decode(decoding: Decoding, halving: Halving, batch: _Batch, cancellation: Cancellation) -> list[list[Hypothesis]]:
     """The n-best of each example."""
-    encoded = [[own[i] for i in batch.places] for own in batch.window.encoded]
-    sentences = [batch.window.sentences[i] for i in batch.places]
-    return decoding.batch(encoded, sentences, cancellation=cancellation)
+    window = batch.window
+
+    def decode(places: Sequence[int]) -> list[list[Hypothesis]]:
+        encoded = [[own[i] for i in places] for own in window.encoded]
+        return decoding.batch(encoded, [window.sentences[i] for i in places], cancellation=cancellation)
+
+    return halving(decode, batch.places, lambda i: window.encoded[0][i].source_length)
 
 
 def _windows(systems: Sequence[System], examples: Iterable[Example], size: int) -> Iterator[_Window]:
