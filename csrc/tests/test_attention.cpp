@@ -1,5 +1,6 @@
 // Attention and normalisation against double arithmetic, and on every instruction set against each other, bit for bit.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -35,13 +36,33 @@ std::vector<float> everywhere(const Run& run) {
   return result;
 }
 
-void test_attend(int64_t size, int64_t count, bool with_places, bool with_bias) {
-  const int64_t stride = size + 3, slots = count + 5;
-  const auto query = draw.row(size, false, 0), keys = draw.row(slots * stride, false, 0),
-             values = draw.row(slots * stride, false, 0), bias = draw.row(count, false, 0.3);
+/// `slots` vectors of `size` numbers, as they are kept and as numbers again.
+struct Vectors {
+  std::vector<uint32_t> words;
+  std::vector<float> numbers;
+
+  Vectors(Kept kept, int64_t slots, int64_t size, int64_t stride) : words(slots * stride) {
+    for (int64_t slot = 0; slot < slots; ++slot) {
+      const std::vector<float> vector = draw.row(size, false, 0);
+      keep(kept, vector.data(), size, words.data() + slot * stride);
+      for (const float x : vector) numbers.push_back(kept == Kept::fp32 ? x : rounded(x));
+    }
+  }
+
+  static float rounded(float x) {
+    const auto bits = std::bit_cast<uint32_t>(x);
+    return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
+  }
+};
+
+void test_attend(Kept kept, int64_t size, int64_t count, bool with_places, bool with_bias) {
+  const int64_t stride = words_of(kept, size) + 3, slots = count + 5;
+  const Vectors keys(kept, slots, size, stride), values(kept, slots, size, stride);
+  const auto query = draw.row(size, false, 0), bias = draw.row(count, false, 0.3);
   std::vector<int32_t> places(count);
   for (int64_t i = 0; i < count; ++i) places[i] = with_places ? static_cast<int32_t>(draw.uniform(0, slots - 1)) : i;
-  const Positions positions{keys.data(), values.data(), stride, with_places ? places.data() : nullptr, count};
+  const Positions positions{
+      keys.words.data(), values.words.data(), stride, with_places ? places.data() : nullptr, count, kept};
   const float scale = 0.1f;
   const auto result = everywhere([&] {
     std::vector<float> weights(count), context(size);
@@ -52,7 +73,7 @@ void test_attend(int64_t size, int64_t count, bool with_places, bool with_bias) 
   std::vector<double> weights(count), context(size);
   double max = kNone, sum = 0;
   for (int64_t i = 0; i < count; ++i) {
-    for (int64_t j = 0; j < size; ++j) weights[i] += double{query[j]} * keys[places[i] * stride + j];
+    for (int64_t j = 0; j < size; ++j) weights[i] += double{query[j]} * keys.numbers[places[i] * size + j];
     weights[i] = weights[i] * scale + (with_bias ? bias[i] : 0);
     max = std::max(max, weights[i]);
   }
@@ -60,7 +81,7 @@ void test_attend(int64_t size, int64_t count, bool with_places, bool with_bias) 
   for (int64_t i = 0; i < count; ++i) {
     weights[i] = sum == 0 ? 0 : weights[i] / sum;
     CHECK(std::abs(result[i] - weights[i]) < 1e-5);
-    for (int64_t j = 0; j < size; ++j) context[j] += weights[i] * values[places[i] * stride + j];
+    for (int64_t j = 0; j < size; ++j) context[j] += weights[i] * values.numbers[places[i] * size + j];
   }
   for (int64_t j = 0; j < size; ++j) CHECK(std::abs(result[count + j] - context[j]) < 1e-4);
 }
@@ -69,7 +90,8 @@ void test_attend_to_nothing() {
   const std::vector<float> ones(8, 1), none(2, kNone);
   for (const int64_t count : {0, 2}) {
     std::vector<float> weights(2, 5), context(4, 5);
-    attend(ones.data(), 4, {ones.data(), ones.data(), 4, nullptr, count}, 1, none.data(), weights.data(),
+    const std::vector<uint32_t> words(64);
+    attend(ones.data(), 4, {words.data(), words.data(), 4, nullptr, count, Kept::fp32}, 1, none.data(), weights.data(),
            context.data());
     for (const float x : context) CHECK(x == 0);
     for (int64_t i = 0; i < count; ++i) CHECK(weights[i] == 0);
@@ -107,7 +129,9 @@ int main() {
   for (const int64_t size : {1, 3, 16, 32, 40, 64, 96, 130}) {
     for (const int64_t count : {1, 2, 15, 16, 33, 200}) {
       for (const bool with_places : {false, true}) {
-        for (const bool with_bias : {false, true}) test_attend(size, count, with_places, with_bias);
+        for (const bool with_bias : {false, true}) {
+          for (const Kept kept : {Kept::fp32, Kept::bf16}) test_attend(kept, size, count, with_places, with_bias);
+        }
       }
     }
   }

@@ -6,14 +6,34 @@
 
 namespace seq2seq_kit::kernels {
 
-/// Positions with a key and a value each: those of position i begin `places[i] * stride` numbers behind `keys` and
+/// How a vector, such as a key, is kept in words of 32 bits: as float32, or rounded to bfloat16. Of the latter, number
+/// i and number i + 16 of every 32 share a word, the lower half and the upper; the last 32 are filled up with zeros.
+enum class Kept { fp32, bf16 };
+
+/// What a vector of `size` numbers takes.
+constexpr int64_t words_of(Kept kept, int64_t size) { return kept == Kept::fp32 ? size : (size + 31) / 32 * 16; }
+
+/// Writes a vector to `words` [words_of(kept, size)].
+void keep(Kept kept, const float* vector, int64_t size, uint32_t* words);
+
+/// Positions with a key and a value each: those of position i begin `places[i] * stride` words behind `keys` and
 /// `values`. Without `places` they lie one after another.
 struct Positions {
-  const float* keys;
-  const float* values;
+  const uint32_t* keys;
+  const uint32_t* values;
   int64_t stride;
   const int32_t* places;  // [count], or null
   int64_t count;
+  Kept kept;
+
+  Positions(const uint32_t* keys, const uint32_t* values, int64_t stride, const int32_t* places, int64_t count,
+            Kept kept)
+      : keys(keys), values(values), stride(stride), places(places), count(count), kept(kept) {}
+
+  /// Kept as float32.
+  Positions(const float* keys, const float* values, int64_t stride, const int32_t* places, int64_t count)
+      : Positions(reinterpret_cast<const uint32_t*>(keys), reinterpret_cast<const uint32_t*>(values), stride, places,
+                  count, Kept::fp32) {}
 };
 
 /// One head of scaled dot-product attention (Vaswani et al. 2017):
@@ -27,8 +47,8 @@ void attend(const float* query, int64_t size, const Positions& positions, float 
 void attend(const float* query, int64_t size, int64_t value_size, const Positions& positions, float scale,
             float* weights, float* context);
 
-/// Additive attention (Bahdanau et al. 2015): as the last, with weights = softmax(energy · tanh(query + key)). `energy`
-/// [size].
+/// Additive attention (Bahdanau et al. 2015): as the last, with weights = softmax(energy · tanh(query + key)), for
+/// positions kept as float32. `energy` [size].
 void attend_additively(const float* query, const float* energy, int64_t size, int64_t value_size,
                        const Positions& positions, float* weights, float* context);
 

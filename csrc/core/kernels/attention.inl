@@ -1,22 +1,85 @@
 #include "core/kernels/lanes.inl"
-
 #include "core/kernels/sigmoid.inl"
+
+/// Sixteen numbers, or the first `left` of them and zeros.
+static inline __attribute__((always_inline)) Lanes load_left(const float* from, int64_t left) {
+  return left > 0 ? load_some(from, left) : all(0);
+}
+
+/// How numbers are kept: `kTimes` times sixteen of them in sixteen words, of which `left` hold some.
+struct KeptFp32 {
+  static constexpr int64_t kTimes = 1;
+
+  static inline __attribute__((always_inline)) void read(const uint32_t* words, int64_t left, Lanes* lanes) {
+    lanes[0] = load_some(reinterpret_cast<const float*>(words), left);
+  }
+};
+
+struct KeptBf16 {
+  static constexpr int64_t kTimes = 2;
+
+  static inline __attribute__((always_inline)) void read(const uint32_t* words, int64_t, Lanes* lanes) {
+    for (int64_t part = 0; part < kParts; ++part) {
+      Words both;
+      __builtin_memcpy(&both, words + part * kWidth, sizeof both);
+      lanes[0].parts[part] = (Vector)(both << 16);
+      lanes[1].parts[part] = (Vector)(both & 0xffff0000u);
+    }
+  }
+};
+
+/// Rounded to bfloat16, in the upper halves: to the nearest, ties to even; NaN stays NaN.
+static inline Words to_bf16(Vector x) {
+  const Words bits = (Words)x;
+  return (x == x ? bits + 0x7fffu + (bits >> 16 & 1u) : bits | 0x400000u) & 0xffff0000u;
+}
+
+void keep_bf16(const float* vector, int64_t size, uint32_t* words) {
+  for (int64_t at = 0; at < size; at += 2 * kLanes, words += kLanes) {
+    const Lanes low = load_left(vector + at, size - at), high = load_left(vector + at + kLanes, size - at - kLanes);
+    for (int64_t part = 0; part < kParts; ++part) {
+      const Words both = to_bf16(low.parts[part]) >> 16 | to_bf16(high.parts[part]);
+      __builtin_memcpy(words + part * kWidth, &both, sizeof both);
+    }
+  }
+}
 
 static inline int64_t begin_of(const Positions& positions, int64_t i) {
   return (positions.places ? positions.places[i] : i) * positions.stride;
 }
 
 /// Asks for memory that is read soon.
-static inline __attribute__((always_inline)) void fetch(const float* from, int64_t size) {
-  for (int64_t i = 0; i < size; i += kLanes) __builtin_prefetch(from + i, 0, 2);
+static inline __attribute__((always_inline)) void fetch(const uint32_t* from, int64_t words) {
+  for (int64_t i = 0; i < words; i += kLanes) __builtin_prefetch(from + i, 0, 2);
+}
+
+/// sums += query * key of `kTogether` positions, for the words from `word` on, of which `left` hold numbers.
+template <typename Kind, int64_t kTogether>
+static inline __attribute__((always_inline)) void add_products(const float* query, int64_t numbers,
+                                                               const uint32_t* const* keys, int64_t word, int64_t left,
+                                                               Lanes* sums) {
+  Lanes part[Kind::kTimes];
+#pragma GCC unroll 2
+  for (int64_t j = 0; j < Kind::kTimes; ++j) {
+    part[j] = load_left(query + (word * Kind::kTimes) + j * kLanes, numbers - j * kLanes);
+  }
+#pragma GCC unroll 4
+  for (int64_t i = 0; i < kTogether; ++i) {
+    Lanes key[Kind::kTimes];
+    Kind::read(keys[i] + word, left, key);
+#pragma GCC unroll 2
+    for (int64_t j = 0; j < Kind::kTimes; ++j) sums[i] = sums[i] + part[j] * key[j];
+  }
 }
 
 /// scale * query · key of `kTogether` positions from `first` on. Of those that lie anywhere the processor cannot guess
 /// where the next ones are: they are fetched, and the values.
-template <int64_t kTogether>
+template <typename Kind, int64_t kTogether>
 static inline __attribute__((always_inline)) void score(const float* query, int64_t size, const Positions& positions,
                                                         int64_t first, float scale, float* scores) {
-  const float* keys[kTogether];
+  constexpr int64_t kNumbers = Kind::kTimes * kLanes;
+  const int64_t words = words_of(positions.kept, size);
+  const uint32_t* keys[kTogether];
   Lanes sums[kTogether];
 #pragma GCC unroll 4
   for (int64_t i = 0; i < kTogether; ++i) {
@@ -24,19 +87,14 @@ static inline __attribute__((always_inline)) void score(const float* query, int6
     keys[i] = positions.keys + begin;
     sums[i] = all(0);
     if (!positions.places) continue;
-    fetch(positions.values + begin, size);
-    if (next < positions.count) fetch(positions.keys + begin_of(positions, next), size);
+    fetch(positions.values + begin, words);
+    if (next < positions.count) fetch(positions.keys + begin_of(positions, next), words);
   }
-  int64_t at = 0;
-  for (; at + kLanes <= size; at += kLanes) {
-    const Lanes part = load(query + at);
-#pragma GCC unroll 4
-    for (int64_t i = 0; i < kTogether; ++i) sums[i] = sums[i] + part * load(keys[i] + at);
+  int64_t at = 0, word = 0;
+  for (; at + kNumbers <= size; at += kNumbers, word += kLanes) {
+    add_products<Kind, kTogether>(query, kNumbers, keys, word, kLanes, sums);
   }
-  if (at < size) {
-    const Lanes part = load(query + at, size - at, 0);
-    for (int64_t i = 0; i < kTogether; ++i) sums[i] = sums[i] + part * load(keys[i] + at, size - at, 0);
-  }
+  if (at < size) add_products<Kind, kTogether>(query, size - at, keys, word, words - word, sums);
 #pragma GCC unroll 4
   for (int64_t i = 0; i < kTogether; ++i) scores[first + i] = sum(sums[i]) * scale;
 }
@@ -67,54 +125,85 @@ static inline void softmax(float* scores, int64_t count, const float* bias) {
   }
 }
 
-/// `kTogether` times sixteen numbers of the context, or the first `left` of sixteen, over all positions.
-template <int64_t kTogether>
-static inline __attribute__((always_inline)) void mix(const Positions& positions, const float* weights, int64_t at,
+/// `kTogether` times sixteen words of the context, of which the last ones may hold but `left` numbers, over all
+/// positions.
+template <typename Kind, int64_t kTogether, bool kWhole>
+static inline __attribute__((always_inline)) void mix(const Positions& positions, const float* weights, int64_t word,
                                                       int64_t left, float* context) {
-  const bool whole = left >= kTogether * kLanes;
-  Lanes sums[kTogether];
+  constexpr int64_t kSums = kTogether * Kind::kTimes;
+  Lanes sums[kSums];
 #pragma GCC unroll 4
-  for (int64_t j = 0; j < kTogether; ++j) sums[j] = all(0);
+  for (int64_t j = 0; j < kSums; ++j) sums[j] = all(0);
   for (int64_t i = 0; i < positions.count; ++i) {
-    const float* value = positions.values + begin_of(positions, i) + at;
+    const uint32_t* value = positions.values + begin_of(positions, i) + word;
     const Lanes weight = all(weights[i]);
 #pragma GCC unroll 4
     for (int64_t j = 0; j < kTogether; ++j) {
-      sums[j] = sums[j] + weight * (whole ? load(value + j * kLanes) : load(value, left, 0));
+      Lanes part[Kind::kTimes];
+      Kind::read(value + j * kLanes, kWhole ? kLanes : left, part);
+#pragma GCC unroll 2
+      for (int64_t k = 0; k < Kind::kTimes; ++k) {
+        Lanes& sum = sums[j * Kind::kTimes + k];
+        sum = sum + weight * part[k];
+      }
     }
   }
 #pragma GCC unroll 4
-  for (int64_t j = 0; j < kTogether; ++j) store_some(sums[j], context + at + j * kLanes, whole ? kLanes : left);
+  for (int64_t j = 0; j < kSums; ++j) {
+    const int64_t count = kWhole ? kLanes : left - j * kLanes;
+    if (count > 0) store_some(sums[j], context + word * Kind::kTimes + j * kLanes, count);
+  }
 }
 
 /// context [size] = Σ weights * value.
-static inline void mix(const Positions& positions, const float* weights, int64_t size, float* context) {
+template <typename Kind>
+static inline __attribute__((always_inline)) void mix(const Positions& positions, const float* weights, int64_t size,
+                                                      float* context) {
+  constexpr int64_t kTogether = 4 / Kind::kTimes, kNumbers = 4 * kLanes;
   int64_t at = 0;
-  for (; at + 4 * kLanes <= size; at += 4 * kLanes) mix<4>(positions, weights, at, 4 * kLanes, context);
-  for (; at < size; at += kLanes) mix<1>(positions, weights, at, size - at, context);
+  for (; at + kNumbers <= size; at += kNumbers) {
+    mix<Kind, kTogether, true>(positions, weights, at / Kind::kTimes, kNumbers, context);
+  }
+  for (; at < size; at += Kind::kTimes * kLanes) {
+    mix<Kind, 1, false>(positions, weights, at / Kind::kTimes, size - at, context);
+  }
 }
 
-void attend(const float* query, int64_t size, int64_t value_size, const Positions& positions, float scale,
-            const float* bias, float* weights, float* context) {
+template <typename Kind>
+static inline __attribute__((always_inline)) void attend(const float* query, int64_t size, int64_t value_size,
+                                                         const Positions& positions, float scale, const float* bias,
+                                                         float* weights, float* context) {
   int64_t scored = 0;
-  for (; scored + 4 <= positions.count; scored += 4) score<4>(query, size, positions, scored, scale, weights);
-  for (; scored < positions.count; ++scored) score<1>(query, size, positions, scored, scale, weights);
+  for (; scored + 4 <= positions.count; scored += 4) score<Kind, 4>(query, size, positions, scored, scale, weights);
+  for (; scored < positions.count; ++scored) score<Kind, 1>(query, size, positions, scored, scale, weights);
   softmax(weights, positions.count, bias);
-  mix(positions, weights, value_size, context);
+  mix<Kind>(positions, weights, value_size, context);
+}
+
+void attend_fp32(const float* query, int64_t size, int64_t value_size, const Positions& positions, float scale,
+                 const float* bias, float* weights, float* context) {
+  attend<KeptFp32>(query, size, value_size, positions, scale, bias, weights, context);
+}
+
+void attend_bf16(const float* query, int64_t size, int64_t value_size, const Positions& positions, float scale,
+                 const float* bias, float* weights, float* context) {
+  attend<KeptBf16>(query, size, value_size, positions, scale, bias, weights, context);
 }
 
 void attend_additively(const float* query, const float* energy, int64_t size, int64_t value_size,
                        const Positions& positions, float* weights, float* context) {
   for (int64_t i = 0; i < positions.count; ++i) {
-    const float* key = positions.keys + begin_of(positions, i);
+    const uint32_t* key = positions.keys + begin_of(positions, i);
     Lanes sums = all(0);
     for (int64_t at = 0; at < size; at += kLanes) {
-      Lanes both = load_some(query + at, size - at) + load_some(key + at, size - at);
+      Lanes numbers;
+      KeptFp32::read(key + at, size - at, &numbers);
+      Lanes both = load_some(query + at, size - at) + numbers;
       for (Vector& part : both.parts) part = tanh_of(part);
       sums = sums + load_some(energy + at, size - at) * both;
     }
     weights[i] = sum(sums);
   }
   softmax(weights, positions.count, nullptr);
-  mix(positions, weights, value_size, context);
+  mix<KeptFp32>(positions, weights, value_size, context);
 }

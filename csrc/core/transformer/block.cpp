@@ -93,7 +93,8 @@ void Block::look_back(const Layer& layer, int64_t index) {
   Past& past = *step_->past;
   const int64_t width = attention.query_key_value.outputs(), head_size = attention.head_size();
   const int64_t groups = attention.groups, heads = attention.heads / groups;  // of a group
-  const int64_t key_size = attention.key_size(), count = past.length();
+  const kernels::Kept kept = step_->weights->kept();
+  const int64_t head_words = kernels::words_of(kept, head_size), count = past.length();
   const Distances distances(attention, count);
   const bool by_distance = !attention.distance_keys.empty();
 
@@ -108,11 +109,13 @@ void Block::look_back(const Layer& layer, int64_t index) {
       float* const key = projected + row * width + (attention.heads + group) * head_size;
       position.turn(queries, heads);
       position.turn(key, 1);
-      const int64_t offset = index * 2 * key_size + group * head_size;  // in a cell
-      std::copy_n(key, head_size, past.newest(first_ + row) + offset);
-      std::copy_n(key + key_size, head_size, past.newest(first_ + row) + offset + key_size);
-      const float* const keys = past.cells() + offset;
-      const kernels::Positions positions{keys, keys + key_size, past.stride(), past.places(first_ + row).data(), count};
+      const int64_t offset = index * attention.words(kept) + group * head_words;  // in a cell
+      const int64_t values = attention.words(kept) / 2;                           // behind the keys
+      kernels::keep(kept, key, head_size, past.newest(first_ + row) + offset);
+      kernels::keep(kept, key + attention.key_size(), head_size, past.newest(first_ + row) + offset + values);
+      const uint32_t* const keys = past.cells() + offset;
+      const kernels::Positions positions{keys,  keys + values, past.stride(), past.places(first_ + row).data(),
+                                         count, kept};
       for (int64_t head = group * heads; head < (group + 1) * heads; ++head) {
         const float* const query = projected + row * width + head * head_size;
         float* const context = contexts + (row * attention.heads + head) * head_size;
@@ -149,10 +152,9 @@ void Block::look_up(const Layer& layer, int64_t index) {
       const auto count = static_cast<int64_t>(places.size());
       float* weights = room(scratch.scores, count);
       for (int64_t head = first; head < first + heads; ++head) {
-        const float* own = source.keys_and_values(sentence, index) + head * head_size;
         const int64_t at = row * width + head * head_size;
-        kernels::attend(queries + at, head_size, {own, own + width, 2 * width, nullptr, count}, attention.scale,
-                        nullptr, weights, contexts + at);
+        kernels::attend(queries + at, head_size, source.head(sentence, index, head), attention.scale, nullptr, weights,
+                        contexts + at);
         if (!reported) continue;
         float* attended = step_->attention + (first_ + row) * source.width();
         for (int64_t j = 0; j < count; ++j) attended[places[j]] += weights[j] / static_cast<float>(attention.heads);

@@ -13,7 +13,7 @@ Decoder::Decoder(std::shared_ptr<const Weights> weights, std::shared_ptr<const S
 
 void Decoder::start(int64_t batch) {
   int64_t stride = 0;
-  for (const Layer& layer : weights_->layers) stride += 2 * layer.self_attention.key_size();
+  for (const Layer& layer : weights_->layers) stride += layer.self_attention.words(weights_->kept());
   past_.emplace(stride, batch);
   sentences_.resize(batch);
   std::iota(sentences_.begin(), sentences_.end(), 0);

@@ -7,7 +7,7 @@
 
 #include "core/kernels/attention.h"
 #include "core/kernels/training/attention.h"
-#include "core/parallel.h"
+#include "core/team.h"
 #include "core/transformer/stream.h"
 
 namespace seq2seq_kit::transformer {
@@ -80,17 +80,17 @@ struct Worker {
   GroupAttention attention;
 };
 
-/// One call of `encode`.
+/// One call of `encode`, by the team that the thread leads.
 class Encoding {
  public:
-  Encoding(const EncoderWeights& weights, std::span<const int64_t> lengths, int64_t threads, float* states)
+  Encoding(const EncoderWeights& weights, std::span<const int64_t> lengths, float* states)
       : weights_(&weights),
         attention_(&weights.layers.front().self_attention),
         size_(weights.size()),
         width_(attention_->query_key_value.outputs()),
         context_width_(attention_->out.inputs()),
         x_(states),
-        workers_(std::max<int64_t>(threads, 1)) {
+        workers_(team_size()) {
     for (const int64_t length : lengths) {
       if (length > 0) sentences_.push_back({static_cast<int64_t>(places_.size()), length});
       for (int64_t place = 0; place < length; ++place) places_.push_back(place);
@@ -130,7 +130,7 @@ class Encoding {
 
   /// Calls `work` with all rows, some at a time, and the first of these.
   void for_rows(const std::function<void(Stream& stream, int64_t first)>& work) {
-    parallel_for(rows(), threads(), [&](int64_t block, int64_t begin, int64_t end) {
+    together(rows(), [&](int64_t block, int64_t begin, int64_t end) {
       Stream& stream = workers_[block].stream;
       for (int64_t first = begin; first < end; first += kRows) {
         stream.begin(x_ + first * size_, std::min(kRows, end - first), size_, weights_->pre_norm);
@@ -168,7 +168,7 @@ class Encoding {
 
   void attend(const SelfAttention& attention) {
     const auto count = static_cast<int64_t>(sentences_.size()) * attention.groups;
-    parallel_for(count, threads(), [&](int64_t block, int64_t begin, int64_t end) {
+    together(count, [&](int64_t block, int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const Sentence& sentence = sentences_[i / attention.groups];
         workers_[block].attention.run(attention, positions_, i % attention.groups, sentence.length,
@@ -179,7 +179,6 @@ class Encoding {
   }
 
   int64_t rows() const { return static_cast<int64_t>(places_.size()); }
-  int64_t threads() const { return static_cast<int64_t>(workers_.size()); }
 
   const EncoderWeights* weights_;
   const SelfAttention* attention_;  // the sizes of all layers
@@ -197,7 +196,8 @@ class Encoding {
 
 void encode(const EncoderWeights& weights, const float* read, std::span<const int64_t> lengths, int64_t threads,
             float* states) {
-  Encoding(weights, lengths, threads, states).run(read);
+  const Leader leader(threads);
+  Encoding(weights, lengths, states).run(read);
 }
 
 }  // namespace seq2seq_kit::transformer

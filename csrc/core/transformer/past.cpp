@@ -24,18 +24,18 @@ void wish_for_large_pages([[maybe_unused]] void* block, [[maybe_unused]] size_t 
 
 }  // namespace
 
-void Past::Free::operator()(float* memory) const { std::free(memory); }
+void Past::Free::operator()(uint32_t* memory) const { std::free(memory); }
 
 void Past::open_step() {
   if (used_ + rows_ > capacity_) {
     const int64_t capacity = std::max({used_ + rows_, 2 * capacity_, 32 * rows_});
     // A large block grows by mapping its pages elsewhere: nothing is copied, and there is no time with two of them.
     // Memory that is not written to is not taken.
-    const size_t bytes = static_cast<size_t>(capacity * stride_) * sizeof(float);
+    const size_t bytes = static_cast<size_t>(capacity * stride_) * sizeof(uint32_t);
     void* larger = std::realloc(cells_.get(), bytes);
     if (!larger) throw std::bad_alloc();
     static_cast<void>(cells_.release());
-    cells_.reset(static_cast<float*>(larger));
+    cells_.reset(static_cast<uint32_t*>(larger));
     capacity_ = capacity;
     wish_for_large_pages(larger, bytes);
   }

@@ -12,18 +12,18 @@ namespace seq2seq_kit::transformer {
 /// cells of its positions. Reordering, widening and shrinking a batch write lists, and nothing else.
 class Past {
  public:
-  /// `stride` numbers a cell, for `rows` empty hypotheses.
+  /// `stride` words a cell, for `rows` empty hypotheses.
   Past(int64_t stride, int64_t rows) : stride_(stride), rows_(rows) {}
 
   /// A step: each row gets a cell for its newest position.
   void open_step();
 
   /// The cell of a row's newest position.
-  float* newest(int64_t row) { return cells_.get() + (used_ - rows_ + row) * stride_; }
+  uint32_t* newest(int64_t row) { return cells_.get() + (used_ - rows_ + row) * stride_; }
 
   /// Where a row's positions lie, oldest first and the newest among them: in cells behind `cells()`.
   std::span<const int32_t> places(int64_t row) const { return {places_.data() + row * length_, size_t(length_)}; }
-  const float* cells() const { return cells_.get(); }
+  const uint32_t* cells() const { return cells_.get(); }
   int64_t stride() const { return stride_; }
 
   /// Positions that each hypothesis has.
@@ -34,15 +34,15 @@ class Past {
 
  private:
   struct Free {
-    void operator()(float* memory) const;
+    void operator()(uint32_t* memory) const;
   };
 
   int64_t stride_;
   int64_t rows_;
   int64_t length_ = 0;
-  int64_t used_ = 0, capacity_ = 0;       // cells
-  std::unique_ptr<float[], Free> cells_;  // [capacity, stride]
-  std::vector<int32_t> places_;           // [rows, length]
+  int64_t used_ = 0, capacity_ = 0;          // cells
+  std::unique_ptr<uint32_t[], Free> cells_;  // [capacity, stride]
+  std::vector<int32_t> places_;              // [rows, length]
 };
 
 }  // namespace seq2seq_kit::transformer

@@ -25,15 +25,14 @@ class Source {
   /// The positions of a sentence in S', ascending.
   std::span<const int32_t> positions(int64_t sentence) const { return real_.of(sentence); }
 
-  /// Its keys and values [positions, 2, A] in a layer.
-  const float* keys_and_values(int64_t sentence, int64_t layer) const {
-    return layers_[layer].data() + real_.begin(sentence) * stride_;
-  }
+  /// Its keys and values in a layer, as one head sees them.
+  kernels::Positions head(int64_t sentence, int64_t layer, int64_t head) const;
 
  private:
   RealPositions real_;
-  int64_t stride_;                          // 2 A
-  std::vector<std::vector<float>> layers_;  // of each [real positions, 2, A]
+  kernels::Kept kept_;
+  int64_t head_words_, stride_;                // of a head's key; of a position
+  std::vector<std::vector<uint32_t>> layers_;  // of each [real positions, 2, heads, head_words]
 };
 
 }  // namespace seq2seq_kit::transformer

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/kernels/attention.h"
 #include "core/kernels/packed_matrix.h"
 #include "core/transformer/positions.h"
 
@@ -26,14 +27,17 @@ struct Norm {
 /// Heads of queries, groups of which share a key and a value (Ainslie et al. 2023).
 struct SelfAttention {
   int64_t heads, groups;
-  float scale;                                        // of scores
-  kernels::PackedMatrix query_key_value;              // [(heads + 2 groups) D, H]
-  kernels::PackedMatrix out;                          // [H, heads D]
+  float scale;                            // of scores
+  kernels::PackedMatrix query_key_value;  // [(heads + 2 groups) D, H]
+  kernels::PackedMatrix out;              // [H, heads D]
   /// [distances, D], as `Positions::biases` (Shaw et al. 2018); empty: there are none.
   std::vector<float> distance_keys, distance_values;
 
   int64_t head_size() const { return out.inputs() / heads; }
   int64_t key_size() const { return groups * head_size(); }  // of all groups
+
+  /// Words of the keys and values of a position.
+  int64_t words(kernels::Kept kept) const { return 2 * groups * kernels::words_of(kept, head_size()); }
 };
 
 struct SourceAttention {
@@ -44,6 +48,10 @@ struct SourceAttention {
   kernels::PackedMatrix out;        // [H, A]
 
   int64_t size() const { return query.outputs(); }
+  int64_t head_size() const { return size() / heads; }
+
+  /// Words of the keys and values of a position.
+  int64_t words(kernels::Kept kept) const { return 2 * heads * kernels::words_of(kept, head_size()); }
 };
 
 struct FeedForward {
@@ -90,6 +98,11 @@ struct Weights {
 
   int64_t size() const { return output.inputs(); }
   int64_t vocab() const { return output.outputs(); }
+
+  /// How keys and values are kept: no more precisely than they come out of a product.
+  kernels::Kept kept() const {
+    return output.precision() == kernels::Precision::fp32 ? kernels::Kept::fp32 : kernels::Kept::bf16;
+  }
 };
 
 }  // namespace seq2seq_kit::transformer
