@@ -43,9 +43,9 @@ def assert_same(found: list[list[Hypothesis]], expected: list[list[Hypothesis]])
             assert min(b - a for a, b in itertools.pairwise(scores)) < NEAR_TIE, (own, other)
 
 
-def most_bytes_at_a_time(step: NativeStep, batch_size: int, numerics: Numerics) -> int:
+def most_bytes_at_a_time(step: NativeStep, batch_size: int, numerics: Numerics, **rules: Any) -> int:
     """The most that torch gave at a time in a search."""
-    options = SearchOptions(beam_size=4, max_length=6, numerics=numerics)
+    options = SearchOptions(**{"beam_size": 4, "max_length": 6, "numerics": numerics, **rules})
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         search(step, options=options, batch_size=batch_size)
     assert profile.profiler is not None

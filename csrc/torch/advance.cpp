@@ -72,9 +72,13 @@ std::vector<BadScores> Advance::operator()(const StepScores& step, const std::ve
 }
 
 bool Advance::takes_only_best(const std::vector<Beam*>& beams) const {
+  // Where logits are barred, and not log-probabilities, the others share what they had.
+  const bool bars_logits = processes_logits(*options_);
   return options_->sampling == Sampling::off && processors_->empty() && custom_->empty() &&
-         !processes_logits(*options_) && options_->temperature == 1 && options_->top_tokens == 0 &&
-         std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
+         options_->temperature == 1 && options_->top_tokens == 0 &&
+         std::all_of(beams.begin(), beams.end(), [bars_logits](auto* beam) {
+           return !beam || (beam->takes_only_best() && !(bars_logits && beam->allowed() != Allowed::all));
+         });
 }
 
 std::optional<Advance::TopRequest> Advance::top_request(const std::vector<Beam*>& beams) const {

@@ -82,7 +82,10 @@ RULES: dict[str, dict[str, Any]] = {
     "opennmt": {"beam_size": 4, "n_best": 4, "semantics": "opennmt"},
     "marian": {"beam_size": 4, "n_best": 4, "semantics": "marian"},
     "hf": {"beam_size": 4, "n_best": 4, "semantics": "hf"},
+    "hf-greedy": {"beam_size": 1, "semantics": "hf"},
+    "hf-greedy-barred-end": {"beam_size": 1, "semantics": "hf", "min_length": 6},
     "ct2": {"beam_size": 4, "n_best": 4, "semantics": "ct2"},
+    "ct2-barred-end": {"beam_size": 4, "n_best": 4, "semantics": "ct2", "min_length": 6},
     "ratio": {"beam_size": 4, "n_best": 2, "max_length_ratio": 1.0, "max_length_margin": 2},  # limits of their own
 }
 

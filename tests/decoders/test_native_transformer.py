@@ -161,7 +161,8 @@ def test_no_row_of_scores_is_made() -> None:
         decoder.output_bias = torch.nn.Parameter(torch.zeros(5000))
     step = native_step(decoder.eval(), memory)
     assert most_bytes_at_a_time(step, len(LENGTHS), "reference") >= 4 * 5000 * 4
-    assert most_bytes_at_a_time(step, len(LENGTHS), "fast") < 4 * 5000
+    for rules in ({}, {"semantics": "ct2"}, {"semantics": "hf"}, {"semantics": "hf", "beam_size": 1}):
+        assert most_bytes_at_a_time(step, len(LENGTHS), "fast", **rules) < 4 * 5000, rules
 
 
 def test_processors_constraints_and_ensembles_take_whole_rows() -> None:
