@@ -57,7 +57,7 @@ def run(options: Options) -> results.Result:
     python = str(environment("decode-peers", PEERS, ours=True, plugins=["seq2seq-kit-hf"]))
     with tempfile.TemporaryDirectory() as folder:
         sizes = sorted({CASES[name].size for name in cases} | {*memory})
-        _run([python, "-m", "benchmarks.support.marian", folder, *sizes], options)
+        run_command([python, "-m", "benchmarks.support.marian", folder, *sizes], options)
         rows, ratios, settings, versions = [], [], {}, {}
         if cases:
             commands = {
@@ -143,7 +143,7 @@ def limits(
     blocks = [str(weights[size] * width) for size in marian.SIZES for width in BYTES.values()]
     together = sorted({CASES[case].batch * CASES[case].beams for case in cases})
     arguments = [str(options.threads), ",".join(blocks), ",".join(map(str, together))]
-    ceilings = json.loads(_run([python, "-m", "benchmarks.support.ceilings", *arguments], options))
+    ceilings = json.loads(run_command([python, "-m", "benchmarks.support.ceilings", *arguments], options))
     limit_rows, ratios = [], []
     for row in rows:
         if row.system not in KIT:
@@ -180,7 +180,7 @@ def peak_memory(python: str, size: str, folder: str, options: Options) -> list[r
     rows = []
     for system in [*KIT, *_in_batches(options), *HF]:
         command = [python, "-m", "benchmarks.support.peak_memory", system, size, folder, str(options.threads)]
-        samples = [float(_run(command, options)) for _ in range(3)]
+        samples = [float(run_command(command, options)) for _ in range(3)]
         rows.append(
             results.Row(case=memory_case(size), system=system, unit="MiB", samples=samples, median=median(samples))
         )
@@ -203,9 +203,10 @@ def _in_batches(options: Options) -> list[str]:
     return [f"CTranslate2 {precision}, {settings_of_ct2(options)[0]}" for precision in ("float32", "int8")]
 
 
-def _run(command: list[str], options: Options) -> str:
-    threads = {"OMP_NUM_THREADS": str(options.threads)}
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | threads, check=True, stdout=subprocess.PIPE, text=True)
+def run_command(command: list[str], options: Options) -> str:
+    """Run a command in the repository; what it prints."""
+    how = {"OMP_NUM_THREADS": str(options.threads), "BENCHMARK_CLOCK": options.clock}
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | how, check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout
 
 
