@@ -14,6 +14,9 @@ class Past {
  public:
   /// `stride` words a cell, for `rows` empty hypotheses.
   Past(int64_t stride, int64_t rows) : stride_(stride), rows_(rows) {}
+  Past(const Past&) = delete;
+  Past& operator=(const Past&) = delete;
+  ~Past();
 
   /// A step: each row gets a cell for its newest position.
   void open_step();
