@@ -2,8 +2,10 @@
 
 from seq2seq_kit.testing.check_attention import check_attention
 from seq2seq_kit.testing.check_config import check_config
+from seq2seq_kit.testing.check_criterion import check_criterion
 from seq2seq_kit.testing.check_decoder import check_decoder
 from seq2seq_kit.testing.check_encoder import check_encoder
+from seq2seq_kit.testing.check_processor import check_processor
 from seq2seq_kit.testing.check_task import check_task
 from seq2seq_kit.testing.check_tokenizer import check_tokenizer
 from seq2seq_kit.testing.golden import check_golden, record_golden
@@ -17,9 +19,11 @@ __all__ = [
     "Report",
     "check_attention",
     "check_config",
+    "check_criterion",
     "check_decoder",
     "check_encoder",
     "check_golden",
+    "check_processor",
     "check_task",
     "check_tokenizer",
     "record_golden",

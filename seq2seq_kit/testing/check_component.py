@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import yaml
@@ -16,9 +16,11 @@ from seq2seq_kit.plugins import Provided, normalize
 from seq2seq_kit.registry import registry
 from seq2seq_kit.testing.check_attention import ATTENTION_CHECKS, check_attention
 from seq2seq_kit.testing.check_config import CONFIG_CHECKS, check_config
+from seq2seq_kit.testing.check_criterion import CRITERION_CHECKS, check_criterion
 from seq2seq_kit.testing.check_decoder import CHECKS as DECODER_CHECKS
 from seq2seq_kit.testing.check_decoder import check_decoder
 from seq2seq_kit.testing.check_encoder import ENCODER_CHECKS, check_encoder
+from seq2seq_kit.testing.check_processor import PROCESSOR_CHECKS, check_processor
 from seq2seq_kit.testing.check_task import TASK_CHECKS, check_task
 from seq2seq_kit.testing.check_tokenizer import TOKENIZER_CHECKS, check_tokenizer
 from seq2seq_kit.testing.checks import Check
@@ -76,8 +78,10 @@ TESTERS = {
     ),
     "task": Tester(lambda cls, config: cls(config), check_task, TASK_CHECKS),
     "tokenizer": Tester(lambda cls, config: cls(config), check_tokenizer, TOKENIZER_CHECKS),
-    "criterion": Tester(lambda cls, config: cls(config, TARGET)),
-    "processor": Tester(lambda cls, config: cls(config, TARGET)),
+    "criterion": Tester(lambda cls, config: cls(config, TARGET), check_criterion, CRITERION_CHECKS),
+    "processor": Tester(
+        lambda cls, config: partial(cls, config, TARGET), lambda make: check_processor(make, TARGET), PROCESSOR_CHECKS
+    ),
     "transform": Tester(_transform),
 }
 _OTHERS = Tester(lambda cls, config: cls(config))
