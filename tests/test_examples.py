@@ -37,7 +37,9 @@ CONFIGS = {
 SMALL = ["model.encoder.size=64", "model.decoder.size=64", "training.log_every=1", "training.validation_examples=10"]
 STEPS = {"same_length": 150, "different_length": 150}  # quick ones
 STEPS |= {"no_teacher_forcing": 20, "scheduled": 20, "word_gru_bahdanau": 40}  # unrolled: slow ones
-SCHEDULE = {"scheduled": ["training.teacher_forcing.delay=5", "training.teacher_forcing.steps=10"]}
+CHANGED = {"scheduled": ["training.teacher_forcing.delay=5", "training.teacher_forcing.steps=10"]}
+LARGE = ("pronunciation", "summarization", "dialogue", "many_languages")
+CHANGED |= {name: ["training.batch_tokens=512"] for name in LARGE}
 
 
 def program(path: str) -> ModuleType:
@@ -79,7 +81,7 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
         steps = STEPS.get(name, 60)
         small = [setting for setting in SMALL if name != "language_model" or "encoder" not in setting]
         settings = [*small, f"data.train=[{files}/train.tsv]", f"data.dev=[{files}/dev.tsv]"]
-        settings += [f"training.max_steps={steps}", "training.learning_rate=0.005", *SCHEDULE.get(name, [])]
+        settings += [f"training.max_steps={steps}", "training.learning_rate=0.005", *CHANGED.get(name, [])]
         options = [part for setting in settings for part in ("--set", setting)]
         done = s2s("train", EXAMPLES / CONFIGS[name], "--out", run, *options)
         assert done.returncode == 0, done.stderr
