@@ -63,6 +63,12 @@ def _decoder(cls: Any, config: Any) -> Any:
         return cls(config, TARGET, None), None
 
 
+def _processor(cls: Any, config: Any) -> Any:
+    """What makes one, of which one is made here, so that what cannot be built is said."""
+    cls(config, TARGET)
+    return partial(cls, config, TARGET)
+
+
 def _transform(cls: Any, config: Any) -> Any:
     task = registry().find("task", "translation")
     return cls(config, task.load()(_config(task, {"source_tokenizer": "word"})))
@@ -79,9 +85,7 @@ TESTERS = {
     "task": Tester(lambda cls, config: cls(config), check_task, TASK_CHECKS),
     "tokenizer": Tester(lambda cls, config: cls(config), check_tokenizer, TOKENIZER_CHECKS),
     "criterion": Tester(lambda cls, config: cls(config, TARGET), check_criterion, CRITERION_CHECKS),
-    "processor": Tester(
-        lambda cls, config: partial(cls, config, TARGET), lambda make: check_processor(make, TARGET), PROCESSOR_CHECKS
-    ),
+    "processor": Tester(_processor, lambda make: check_processor(make, TARGET), PROCESSOR_CHECKS),
     "transform": Tester(_transform),
 }
 _OTHERS = Tester(lambda cls, config: cls(config))
