@@ -1,11 +1,13 @@
 #include "torch/recurrent_step.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <optional>
 #include <utility>
 
 #include "core/recurrent/decoder.h"
+#include "core/team.h"
 #include "seq2seq_kit/errors.h"
 #include "torch/memory_states.h"
 #include "torch/native_step_model.h"
@@ -40,6 +42,7 @@ std::shared_ptr<const recurrent::Source> read_source(const recurrent::Weights& w
   const MemoryStates memory(states, mask, weights.memory_size);
   const at::Tensor h = read_final(weights.start_h, "h", final, memory.batch(), weights.size());
   const at::Tensor c = read_final(weights.start_c, "c", final, memory.batch(), weights.size());
+  const Leader leader(at::get_num_threads());
   return std::make_shared<recurrent::Source>(
       weights, recurrent::Memory{memory.states(), memory.real(), memory.batch(), view(h), view(c)});
 }

@@ -69,6 +69,24 @@ def test_no_python_runs_during_a_search(beam_size: int, name: str) -> None:
     assert frames.index("end") == frames.index("begin") + 1
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_threads_share_the_weights(name: str) -> None:
+    decoder: Any = MODELS[name]()[0]
+    start = threading.Barrier(4)
+    found: list[Any] = []
+
+    def ask() -> None:
+        start.wait()
+        found.append(decoder.native("int8").weights)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and all(weights is found[0] for weights in found)
+
+
 RULES: dict[str, dict[str, Any]] = {
     "greedy": {"beam_size": 1},
     "beam": {"beam_size": 4, "n_best": 4},

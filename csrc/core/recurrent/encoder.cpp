@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "core/recurrent/cells.h"
+#include "core/team.h"
 
 namespace seq2seq_kit::recurrent {
 namespace {
@@ -105,7 +106,11 @@ void encode(const EncoderWeights& weights, const float* read, std::span<const in
   const auto batch = static_cast<int64_t>(lengths.size());
   std::vector<int64_t> begins(batch + 1);
   std::partial_sum(lengths.begin(), lengths.end(), begins.begin() + 1);
-  parallel_for(batch, std::max<int64_t>(1, std::min(threads, batch)), [&](int64_t, int64_t first, int64_t last) {
+  // Below so many sentences a thread, reading the weights takes longer than the products: each reads a part of them.
+  constexpr int64_t kFewSentences = 16;
+  const bool few = batch < kFewSentences * threads;
+  const Leader leader(few ? threads : 1);
+  parallel_for(batch, few ? 1 : threads, [&](int64_t, int64_t first, int64_t last) {
     const int64_t final_offset = first * weights.layer_count() * weights.size();
     encode_block(
         weights, read + begins[first] * weights.input_size(), lengths.subspan(first, last - first),

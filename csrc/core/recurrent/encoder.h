@@ -32,7 +32,8 @@ struct Encoded {
 };
 
 /// Reads sentences of `lengths` positions, which lie one after the other in `read` [positions, input size], on at most
-/// `threads` threads. What a sentence gives does not depend on the others.
+/// `threads` threads: each takes some of the sentences; where these are few, each product is shared out. What a
+/// sentence gives does not depend on the others.
 void encode(const EncoderWeights& weights, const float* read, std::span<const int64_t> lengths, int64_t threads,
             const Encoded& out);
 
