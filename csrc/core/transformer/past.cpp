@@ -25,10 +25,10 @@ void wish_for_large_pages([[maybe_unused]] void* block, [[maybe_unused]] size_t 
 
 /// What a search has left for the next one on its thread: to be given fresh pages costs a tenth of a search.
 struct Spare {
-  static constexpr int64_t kMost = int64_t{64} << 20;  // numbers: 256 MiB
+  static constexpr int64_t kMost = int64_t{64} << 20;  // words: 256 MiB
 
-  float* memory = nullptr;
-  int64_t size = 0;  // numbers
+  uint32_t* memory = nullptr;
+  int64_t size = 0;  // words
 
   Spare() = default;
   Spare(const Spare&) = delete;
