@@ -57,8 +57,9 @@ SPY = Component("callback", "spy", Spy, SpyConfig)
 
 
 @pytest.fixture(autouse=True)
-def plugin() -> Iterator[ExitStack]:
+def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExitStack]:
     """Closed, it is uninstalled."""
+    monkeypatch.setattr("seq2seq_kit.training.curves.draw_curves", lambda *_: None)  # half of a short run
     TOLD.clear()
     with ExitStack() as installed:
         installed.enter_context(temporary_plugin(SPY, distribution="spies", version="1.2"))
