@@ -50,31 +50,16 @@ Past::~Past() {
 }
 
 void Past::open_step() {
-  if (capacity_ == 0 && stride_ > 0) {
-    cells_.reset(std::exchange(spare.memory, nullptr));
-    capacity_ = std::exchange(spare.size, 0) / stride_;
-  }
-  if (used_ + rows_ > capacity_) {
-    const int64_t capacity = std::max({used_ + rows_, 2 * capacity_, 32 * rows_});
-    // A large block grows by mapping its pages elsewhere: nothing is copied, and there is no time with two of them.
-    // Memory that is not written to is not taken.
-    const size_t bytes = static_cast<size_t>(capacity * stride_) * sizeof(uint32_t);
-    void* larger = std::realloc(cells_.get(), bytes);
-    if (!larger) throw std::bad_alloc();
-    static_cast<void>(cells_.release());
-    cells_.reset(static_cast<uint32_t*>(larger));
-    capacity_ = capacity;
-    wish_for_large_pages(larger, bytes);
-  }
+  const auto unused = static_cast<int64_t>(free_.size());
+  reserve(used_ + std::max<int64_t>(rows_ - unused, 0));
   std::vector<int32_t> longer;
   longer.reserve(rows_ * (length_ + 1));
   for (int64_t row = 0; row < rows_; ++row) {
     const auto past = places(row);
     longer.insert(longer.end(), past.begin(), past.end());
-    longer.push_back(static_cast<int32_t>(used_ + row));
+    longer.push_back(take());
   }
   places_ = std::move(longer);
-  used_ += rows_;
   ++length_;
 }
 
@@ -87,6 +72,38 @@ void Past::select(std::span<const int64_t> parents) {
   }
   places_ = std::move(chosen);
   rows_ = static_cast<int64_t>(parents.size());
+
+  std::vector<bool> needed(used_);
+  for (const int32_t place : places_) needed[place] = true;
+  free_.clear();
+  for (int64_t cell = used_; cell-- > 0;) {  // the first ones are taken first: they are likelier to be in a cache
+    if (!needed[cell]) free_.push_back(static_cast<int32_t>(cell));
+  }
+}
+
+int32_t Past::take() {
+  if (free_.empty()) return static_cast<int32_t>(used_++);
+  const int32_t cell = free_.back();
+  free_.pop_back();
+  return cell;
+}
+
+void Past::reserve(int64_t cells) {
+  if (capacity_ == 0 && stride_ > 0) {
+    cells_.reset(std::exchange(spare.memory, nullptr));
+    capacity_ = std::exchange(spare.size, 0) / stride_;
+  }
+  if (cells <= capacity_) return;
+  const int64_t capacity = std::max({cells, 2 * capacity_, 32 * rows_});
+  // A large block grows by mapping its pages elsewhere: nothing is copied, and there is no time with two of them.
+  // Memory that is not written to is not taken.
+  const size_t bytes = static_cast<size_t>(capacity * stride_) * sizeof(uint32_t);
+  void* larger = std::realloc(cells_.get(), bytes);
+  if (!larger) throw std::bad_alloc();
+  static_cast<void>(cells_.release());
+  cells_.reset(static_cast<uint32_t*>(larger));
+  capacity_ = capacity;
+  wish_for_large_pages(larger, bytes);
 }
 
 }  // namespace seq2seq_kit::transformer

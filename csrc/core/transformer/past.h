@@ -9,7 +9,8 @@
 namespace seq2seq_kit::transformer {
 
 /// Every row of every step has a cell, with room for the keys and values of all layers; a hypothesis is a list of the
-/// cells of its positions. Reordering, widening and shrinking a batch write lists, and nothing else.
+/// cells of its positions. Reordering, widening and shrinking a batch write lists, and nothing else; the cells that no
+/// hypothesis has any more are taken again.
 class Past {
  public:
   /// `stride` words a cell, for `rows` empty hypotheses.
@@ -22,7 +23,7 @@ class Past {
   void open_step();
 
   /// The cell of a row's newest position.
-  uint32_t* newest(int64_t row) { return cells_.get() + (used_ - rows_ + row) * stride_; }
+  uint32_t* newest(int64_t row) { return cells_.get() + places(row).back() * stride_; }
 
   /// Where a row's positions lie, oldest first and the newest among them: in cells behind `cells()`.
   std::span<const int32_t> places(int64_t row) const { return {places_.data() + row * length_, size_t(length_)}; }
@@ -40,10 +41,17 @@ class Past {
     void operator()(uint32_t* memory) const;
   };
 
+  /// A cell that no hypothesis has; there must be room for it.
+  int32_t take();
+
+  /// Makes room for so many cells.
+  void reserve(int64_t cells);
+
   int64_t stride_;
   int64_t rows_;
   int64_t length_ = 0;
-  int64_t used_ = 0, capacity_ = 0;          // cells
+  int64_t used_ = 0, capacity_ = 0;          // cells: that were ever taken, that there is room for
+  std::vector<int32_t> free_;                // of those taken, the ones to be taken again, descending
   std::unique_ptr<uint32_t[], Free> cells_;  // [capacity, stride]
   std::vector<int32_t> places_;              // [rows, length]
 };
