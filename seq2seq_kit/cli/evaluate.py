@@ -83,7 +83,6 @@ def evaluate(
             return
         by_source = pipeline.task.group_references and not each_line
         results[str(run)] = _evaluated(pipeline, data, how, by_source, options, batch_size)
-        tell(pipeline.task)
     if len(runs) > 1:
         _compare(results, " ".join(data), as_json)
         return
@@ -121,10 +120,12 @@ def _evaluated(
             progress=lambda n: progress.advance(bar, n),
             **pipeline.parts(),
         )
+    tell(pipeline.task)
     result.baselines = baseline_scores(pipeline.task, examples)
     if pipeline.task.measures_perplexity:
         found = perplexity(pipeline, examples, replace(options, temperature=1.0), batch_size=batch_size)
         result.metrics["perplexity"], result.signatures["perplexity"] = found.value, "of a token of the references"
+        pipeline.task.notices()  # of the same examples again
     return result
 
 

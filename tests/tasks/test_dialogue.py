@@ -182,3 +182,8 @@ def test_an_evaluation_measures_perplexity_too(run: Path, run_s2s: Callable[...,
     report = json.loads(done.stdout)
     assert set(report["metrics"]) == {"bleu", "distinct1", "distinct2", "length", "perplexity"}, done.stderr
     assert 1 < report["metrics"]["perplexity"] < 1.5 and report["examples"] == 24
+    long = run.parent / "long.jsonl"
+    turns = ["I am in Rome ."] * 15
+    long.write_text(json.dumps({"context": turns, "response": "I know Rome ."}) + "\n", encoding="utf-8")
+    done = run_s2s("evaluate", run, "--data", long, "--show", 0)
+    assert "trimmed 1 of 1 contexts to 24 tokens" in done.stderr  # once, though they are encoded twice
