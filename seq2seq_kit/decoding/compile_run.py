@@ -41,8 +41,10 @@ def compile_run(run: Path, which: Literal["best", "last"] = "best") -> Path:
     with torch.no_grad():
         try:
             names = state_names(decoder.init_state(memory_of(1, 8), 1))
-        except (KeyError, AttributeError) as error:
-            raise UserError(f"{run}: cannot be compiled: its encoder needs more than a source ({error!r})") from None
+        except UserError:
+            raise
+        except Exception as error:  # an encoder that needs more of a batch, factors say, may raise anything
+            raise UserError(f"{run}: cannot be compiled: its encoder needs more than a source ({error!r})") from error
 
     def write(path: Path) -> None:
         compile_step(decoder, memory_of, task.target_spec, path)

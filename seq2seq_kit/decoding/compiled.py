@@ -27,7 +27,7 @@ from seq2seq_kit.checkpoint import BEST, LAST
 from seq2seq_kit.errors import CheckpointError, SearchError, UserError
 from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, NativeDecoder, ScoreKind
 from seq2seq_kit.run_config import RunConfig
-from seq2seq_kit.sealed import digest, read_json, seal_of_tensors, write_json
+from seq2seq_kit.sealed import digest, explain_write_errors, read_json, seal_of_tensors, write_json
 
 if TYPE_CHECKING:
     from seq2seq_kit._engine import NativeStep
@@ -91,15 +91,16 @@ def save(run: Path, record: Record, kind: ScoreKind, names: list[list[str]], wri
     While that lasts, and if it fails, what was there before stays.
     """
     folder = run / FOLDER
-    folder.mkdir(exist_ok=True)
     new = folder / f"new-{os.getpid()}.pt2"
-    try:
-        write(new)
-        values = {"format": FORMAT, **asdict(record), "kind": kind, "names": names, "package": digest(new)}
-        os.replace(new, folder / PACKAGE)
-        write_json(folder / RECORD, values)
-    finally:
-        new.unlink(missing_ok=True)
+    with explain_write_errors(folder):
+        folder.mkdir(exist_ok=True)
+        try:
+            write(new)
+            values = {"format": FORMAT, **asdict(record), "kind": kind, "names": names, "package": digest(new)}
+            os.replace(new, folder / PACKAGE)
+            write_json(folder / RECORD, values)
+        finally:
+            new.unlink(missing_ok=True)
     return folder / PACKAGE
 
 
