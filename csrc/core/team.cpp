@@ -78,10 +78,12 @@ class Leader::Team {
   void run(int64_t count, const Work& work) {
     count_ = count;
     work_ = &work;
-    unfinished_.store(static_cast<uint32_t>(size_ - 1), std::memory_order_relaxed);
-    calls_.fetch_add(1, std::memory_order_release);
+    unfinished_.store(static_cast<uint32_t>(size_), std::memory_order_relaxed);
+    const uint32_t call = calls_.load(std::memory_order_relaxed) + 1;
+    next_.store(uint64_t{call} << 32, std::memory_order_release);
+    calls_.store(call, std::memory_order_release);
     calls_.notify_all();
-    take_block(0);
+    take_blocks(call);
     for (uint32_t left; (left = unfinished_.load(std::memory_order_acquire)) != 0;) wait_while(unfinished_, left);
     std::exception_ptr lowest;
     for (std::exception_ptr& error : errors_) {
@@ -116,13 +118,25 @@ class Leader::Team {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-      for (; size_ < threads; ++size_) std::thread([this, block = size_] { help(block); }).detach();
+      for (; size_ < threads; ++size_) std::thread([this] { help(); }).detach();
     } catch (const std::system_error&) {
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
-  void take_block(int64_t block) {
+  /// The blocks of a call that nobody has taken: a thread that the system has not let run is not waited for.
+  void take_blocks(uint32_t call) {
+    for (uint64_t next = next_.load(std::memory_order_acquire);;) {
+      const auto block = static_cast<int64_t>(next & 0xffffffff);
+      if (next >> 32 != call || block >= size_) return;
+      if (!next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel)) continue;
+      do_block(block);
+      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+      next = next_.load(std::memory_order_acquire);
+    }
+  }
+
+  void do_block(int64_t block) {
     const int64_t begin = count_ * block / size_, end = count_ * (block + 1) / size_;
     if (begin == end) return;
     in_shared_work = true;
@@ -134,11 +148,11 @@ class Leader::Team {
     in_shared_work = false;
   }
 
-  [[noreturn]] void help(int64_t block) {
-    for (uint32_t seen = 0;; ++seen) {
+  [[noreturn]] void help() {
+    for (uint32_t seen = 0;;) {
       wait_while(calls_, seen);
-      take_block(block);
-      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+      seen = calls_.load(std::memory_order_acquire);
+      take_blocks(seen);
     }
   }
 
@@ -147,8 +161,9 @@ class Leader::Team {
   alignas(64) std::atomic<uint32_t> calls_ = 0;  // of `run`, so far
   int64_t count_ = 0;
   const Work* work_ = nullptr;
-  alignas(64) std::atomic<uint32_t> unfinished_ = 0;  // threads
-  std::vector<std::exception_ptr> errors_;            // [threads]
+  alignas(64) std::atomic<uint64_t> next_ = 0;        // of which call, the block to be taken next
+  alignas(64) std::atomic<uint32_t> unfinished_ = 0;  // blocks
+  std::vector<std::exception_ptr> errors_;            // [blocks]
 };
 
 thread_local Leader::Team* Leader::led_ = nullptr;
