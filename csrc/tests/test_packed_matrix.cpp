@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
@@ -278,6 +279,34 @@ void test_top() {
   }
 }
 
+/// Layers of any size with numbers of every kind among them: no read or write beyond them, a row is its own, and the
+/// best are those of all.
+void test_wild_numbers() {
+  constexpr float kWild[] = {0.0f, -0.0f, 1e-40f, -1e-45f, 1e38f, -3e38f, kInfinity, -kInfinity, kNaN};
+  for (int trial = 0; trial < 60; ++trial) {
+    Case c(draw.uniform(1, 150), draw.uniform(0, 90), draw.uniform(1, 20));
+    const double share = draw.chance(0.5) ? 0.02 : 0.5;
+    for (auto* values : {&c.weights, &c.bias, &c.x}) {
+      for (float& x : *values) {
+        if (draw.chance(share)) x = kWild[draw.uniform(0, std::size(kWild) - 1)];
+      }
+    }
+    for (const auto precision : kPrecisions) {
+      const auto w = c.packed(precision);
+      const auto all = c.product(w, Activation::silu);
+      std::vector<float> alone(c.outputs);
+      for (int64_t row = 0; row < c.rows; ++row) {
+        multiply(w, c.x.data() + row * c.inputs, 1, c.inputs, alone.data(), c.outputs, Activation::silu);
+        for (int64_t n = 0; n < c.outputs; ++n) {
+          const float one = all[row * c.outputs + n];
+          CHECK(one == alone[n] || (std::isnan(one) && std::isnan(alone[n])));
+        }
+      }
+      check_top(c, precision, draw.uniform(std::max<int64_t>(0, c.outputs - 3), c.outputs));
+    }
+  }
+}
+
 void test_top_does_not_depend_on_the_batch() {
   for (const auto precision : kPrecisions) {
     const Case c(900, 64, 50);
@@ -306,6 +335,7 @@ int main() {
     test_sizes_that_cannot_be();
     test_denormal_numbers();
     test_top();
+    test_wild_numbers();
     test_top_does_not_depend_on_the_batch();
   }
 }

@@ -230,7 +230,7 @@ void round_to_steps(const float* x, int64_t inputs, uint8_t* steps, float* scale
   constexpr float kSmallest = 1.17549435e-38f;  // below it, reciprocals are infinite
   const float per_step = step >= kSmallest ? 1 / step : 0;
   *scale = step >= kSmallest || step != step ? step : 0;
-  *zero = static_cast<int32_t>(low * per_step + 0.5f);
+  *zero = per_step > 0 ? static_cast<int32_t>(low * per_step + 0.5f) : 0;
   const float half_above = static_cast<float>(*zero) + 0.5f;
   for (int64_t i = 0; i < inputs; i += kLanes) {
     const Lanes lanes = load_some(x + i, inputs - i);

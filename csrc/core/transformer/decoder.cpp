@@ -34,7 +34,7 @@ void Decoder::run(std::span<const int64_t> tokens, int64_t threads, float* atten
   past_->open_step();
   const Step step{weights_.get(), source_.get(), &*past_, std::move(position), tokens, sentences_, beams_, attention};
   const auto batch = static_cast<int64_t>(sentences_.size());
-  const int64_t blocks = std::clamp<int64_t>(threads, 1, batch);
+  const int64_t blocks = std::max<int64_t>(1, std::min(threads, batch));
   if (static_cast<int64_t>(blocks_.size()) < blocks) blocks_.resize(blocks);
   parallel_for(batch, blocks, [&](int64_t block, int64_t begin, int64_t end) {
     const int64_t first = begin * beams_, last = end * beams_;
