@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.decoding.pipeline import Pipeline, load
     from seq2seq_kit.decoding.presets import preset
     from seq2seq_kit.decoding.run_ensemble import load_ensemble
-    from seq2seq_kit.decoding.search import Cancellation, search
+    from seq2seq_kit.decoding.search import Cancellation, NativeStep, search
     from seq2seq_kit.errors import ConfigError, DataError, PluginError, SearchCancelled, SearchError, UserError
     from seq2seq_kit.headers import cmake_dir, include_dir
     from seq2seq_kit.hookspecs import hookimpl
@@ -91,6 +91,7 @@ _LAZY = {
     "Memory": "seq2seq_kit.interfaces",
     "MemorySpec": "seq2seq_kit.interfaces",
     "Metric": "seq2seq_kit.interfaces",
+    "NativeStep": "seq2seq_kit.decoding.search",
     "OperatorDecoder": "seq2seq_kit.decoding.operator_decoder",
     "Output": "seq2seq_kit.interfaces",
     "PairConfig": "seq2seq_kit.tasks.pairs",

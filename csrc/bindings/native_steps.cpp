@@ -4,8 +4,11 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "bindings/python_step.h"
+#include "seq2seq_kit/errors.h"
+#include "seq2seq_kit/python.h"
 #include "torch/transformer_encoder.h"
 #include "torch/transformer_step.h"
 
@@ -35,10 +38,22 @@ std::shared_ptr<NativeStep> begin(const std::shared_ptr<transformer::Weights>& w
                                            attention_wanted);
 }
 
+/// The step of a third party's compiled code: see seq2seq_kit/python.h.
+std::shared_ptr<NativeStep> read_capsule(const py::capsule& capsule) {
+  const std::string name = capsule.name() ? capsule.name() : "";
+  if (name != SEQ2SEQ_KIT_CAPSULE) {
+    throw SearchError("the capsule is '" + name +
+                      "', expected '" SEQ2SEQ_KIT_CAPSULE
+                      "': compile the plugin again, against the seq2seq_kit and the torch that are installed");
+  }
+  return *capsule.get_pointer<std::shared_ptr<NativeStep>>();
+}
+
 }  // namespace
 
 void bind_native_steps(py::module_& module) {
-  py::class_<NativeStep, std::shared_ptr<NativeStep>>(module, "NativeStep");
+  py::class_<NativeStep, std::shared_ptr<NativeStep>>(module, "NativeStep")
+      .def(py::init(&read_capsule), py::arg("capsule"));
 
   py::class_<TransformerOptions>(module, "TransformerOptions")
       .def(py::init<>())

@@ -26,10 +26,23 @@ struct Selection {
   int64_t beams = 0;               // K', the number of slots of each survivor from now on
 
   /// Indexes into the B * K rows of the last step, one for each of the B' * K' new rows.
-  std::vector<int64_t> rows(int64_t old_beams) const;
+  std::vector<int64_t> rows(int64_t old_beams) const {
+    std::vector<int64_t> rows;
+    rows.reserve(parents.size());
+    for (size_t i = 0; i < parents.size(); ++i) {
+      rows.push_back(survivors[static_cast<int64_t>(i) / beams] * old_beams + parents[i]);
+    }
+    return rows;
+  }
 
   /// True when every one of the `batch` sentences lives on and every slot continues itself.
-  bool is_identity(int64_t batch, int64_t old_beams) const;
+  bool is_identity(int64_t batch, int64_t old_beams) const {
+    if (beams != old_beams || static_cast<int64_t>(survivors.size()) != batch) return false;
+    for (size_t i = 0; i < parents.size(); ++i) {
+      if (parents[i] != static_cast<int64_t>(i) % beams) return false;
+    }
+    return true;
+  }
 };
 
 /// The search calls `init` once; then `step`, and `select` after every step but the last. It never asks what kind of
