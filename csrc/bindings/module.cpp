@@ -53,8 +53,8 @@ py::list to_python(const SearchResult& result) {
   return sentences;
 }
 
-/// Lets Python handle signals that have arrived (Ctrl-C), which it does in its main thread alone: no other waits for the
-/// GIL here. Not at every step of a fast model: the GIL may be in demand.
+/// Lets Python handle signals that have arrived (Ctrl-C), which it does in its main thread alone: no other waits for
+/// the GIL here. Not at every step of a fast model: the GIL may be in demand.
 class SignalCheck {
  public:
   explicit SignalCheck(bool in_main_thread) : in_main_thread_(in_main_thread) {}
