@@ -110,7 +110,7 @@ def test_scores_of_targets(run_s2s, tiny_run: Path) -> None:
         (["translate", "--set", "top_p=7"], "one\n", "top_p"),
         (["translate", "--semantics", "mine"], "one\n", "semantics"),
         (["translate", "--preset", "fairsec"], "one\n", "did you mean 'fairseq'"),
-        (["translate", "--prefix", "klingon"], "one\n", "example 1: prefix has 'klingon'"),
+        (["translate", "--prefix", "klingon"], "one\n", "line 1: prefix has 'klingon'"),
         (["translate", "--jsonl"], "one\n", "line 1: is not valid JSON"),
         (["translate", "--jsonl"], '{"text": "one"}\n', "line 1: is not an object with a text 'source'"),
         (["translate", "--stream", "--json"], "one\n", "--stream writes one text"),
