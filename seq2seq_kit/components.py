@@ -33,6 +33,7 @@ RESERVED_VERBS: tuple[str, ...] = (
     "score",
     "import",
     "export",
+    "compile",
     "plugins",
     "demo",
     "chat",

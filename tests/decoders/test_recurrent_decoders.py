@@ -16,7 +16,8 @@ from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.search import search
 from seq2seq_kit.errors import ConfigError, UserError
 from seq2seq_kit.interfaces import Attention, DecoderState, Memory, MemorySpec, StepOutput, TensorDict
-from seq2seq_kit.registry import build, register
+from seq2seq_kit.registry import build
+from seq2seq_kit.testing import temporary_plugin
 from seq2seq_kit.unroll import unroll
 
 
@@ -230,8 +231,8 @@ class Coverage(Attention):
 @pytest.mark.parametrize("variant", VARIANTS)
 @torch.no_grad()
 def test_a_recurrent_attention_of_a_stranger_travels_with_the_hypothesis(variant: str) -> None:
-    register(Component("attention", "coverage", Coverage, CoverageConfig))
-    model = tiny_model("lstm", {"name": "lstm", "attention": "coverage", **VARIANTS[variant]})
+    with temporary_plugin(Component("attention", "coverage", Coverage, CoverageConfig)):
+        model = tiny_model("lstm", {"name": "lstm", "attention": "coverage", **VARIANTS[variant]})
     batch = tiny_batch((6, 3))
     memory = model.encoder(batch)
     stepped = unroll(model.decoder, memory, batch.target, TARGET.bos_id, 1.0)
