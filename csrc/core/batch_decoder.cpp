@@ -1,6 +1,8 @@
 #include "core/batch_decoder.h"
 
+#include <numeric>
 #include <string>
+#include <utility>
 
 #include "core/kernels/multiply.h"
 #include "core/team.h"
@@ -24,6 +26,21 @@ void multiply_one(const kernels::PackedMatrix& matrix, int64_t output, const flo
 }
 
 }  // namespace
+
+void BatchDecoder::start(int64_t batch) {
+  begin(batch);
+  sentences_.resize(batch);
+  std::iota(sentences_.begin(), sentences_.end(), 0);
+  beams_ = 1;
+}
+
+void BatchDecoder::select(std::span<const int64_t> survivors, std::span<const int64_t> rows, int64_t beams) {
+  std::vector<int64_t> left;
+  for (const int64_t survivor : survivors) left.push_back(sentences_[survivor]);
+  sentences_ = std::move(left);
+  beams_ = beams;
+  reorder(rows);
+}
 
 void BatchDecoder::step(std::span<const int64_t> tokens, int64_t threads, float* scores, float* attention) {
   check(tokens);

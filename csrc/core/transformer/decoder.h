@@ -20,16 +20,13 @@ class Decoder : public BatchDecoder {
   /// `source` is null for a language model.
   Decoder(std::shared_ptr<const Weights> weights, std::shared_ptr<const Source> source);
 
-  void start(int64_t batch) override;
-  void select(std::span<const int64_t> survivors, std::span<const int64_t> rows, int64_t beams) override;
-
  private:
+  void begin(int64_t batch) override;
+  void reorder(std::span<const int64_t> parents) override;
   void run(std::span<const int64_t> tokens, int64_t threads, float* attention, const Finish& finish) override;
 
   std::shared_ptr<const Weights> weights_;
   std::shared_ptr<const Source> source_;
-  std::vector<int64_t> sentences_;  // those of `source_` that go on
-  int64_t beams_ = 1;               // rows of each
   std::optional<Past> past_;
   std::vector<Block> blocks_;  // one a thread
 };
