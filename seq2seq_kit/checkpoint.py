@@ -28,49 +28,25 @@ from seq2seq_kit import __version__
 from seq2seq_kit.config import component_sections
 from seq2seq_kit.errors import CheckpointError, ConfigError, PluginError
 from seq2seq_kit.interfaces import Task
+from seq2seq_kit.manifest import (
+    BEST,
+    FORMAT,
+    LAST,
+    MANIFEST,
+    MODEL_PREFIX,
+    TOKENIZERS,
+    Manifest,
+    SavedComponent,
+    check_task_files,
+    read_manifest,
+)
 from seq2seq_kit.migration import NotMigrated, can_migrate, migrated_config, migrated_state, migrates_state
 from seq2seq_kit.model import Model, build_model
-from seq2seq_kit.plugins import Provided
-from seq2seq_kit.registry import SCRIPT, build, registry
+from seq2seq_kit.registry import build, registry
 from seq2seq_kit.run_config import RunConfig, make_config
-from seq2seq_kit.sealed import digest, explain_write_errors, read_json, read_tensors, write_json, write_tensors
+from seq2seq_kit.sealed import digest, explain_write_errors, read_tensors, write_json, write_tensors
 
-FORMAT = 1
-"""The version of the run folder's layout."""
-
-MANIFEST = "checkpoint.json"
-BEST = "model.safetensors"
-LAST = "training.safetensors"
-TOKENIZERS = "tokenizers"
 _CALLBACKS = "training.callbacks"
-MODEL_PREFIX = "model."
-"""What the names of weights start with in ``training.safetensors``, where other tensors lie beside them."""
-
-
-@dataclass(frozen=True)
-class SavedComponent:
-    """A component that a run was trained with, and where it came from."""
-
-    path: str  # its section of the configuration, e.g. "model.decoder"
-    kind: str
-    name: str  # as declared, without the distribution
-    distribution: str
-    version: str
-    state_version: int
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name!r} of {self.distribution} {self.version}"
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The content of ``checkpoint.json``."""
-
-    kit_version: str
-    torch_version: str
-    config: dict[str, Any]
-    components: list[SavedComponent]
-    files: dict[str, str]  # path within the run folder -> SHA-256, for each file of the task
 
 
 @dataclass
@@ -110,28 +86,6 @@ def _saved(path: str, kind: str, name: str) -> SavedComponent:
     provided = registry().find(kind, name)
     component, provider = provided.component, provided.provider
     return SavedComponent(path, kind, component.name, provider.distribution, provider.version, component.state_version)
-
-
-def read_manifest(run: Path) -> Manifest:
-    """Read ``checkpoint.json``; needs no plugin. Raises :class:`CheckpointError`."""
-    if not run.exists():
-        raise CheckpointError(f"{run}: there is no such run folder")
-    if not run.is_dir():
-        raise CheckpointError(f"{run}: is not a run folder but a file")
-    path = run / MANIFEST
-    if not path.exists():
-        raise CheckpointError(f"{run}: is not a run folder: it holds no {MANIFEST}, which 's2s train' writes")
-    values = read_json(path)
-    if values.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: has format {values.get('format')!r}, written by seq2seq_kit {values.get('kit_version')}; "
-            f"seq2seq_kit {__version__} here reads format {FORMAT}"
-        )
-    try:
-        components = [SavedComponent(**component) for component in values["components"]]
-        return Manifest(values["kit_version"], values["torch_version"], values["config"], components, values["files"])
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: is incomplete: {error}") from None
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -228,23 +182,16 @@ def load_task(run: Path, manifest: Manifest, config: RunConfig) -> Task:
     return task
 
 
-def check_task_files(run: Path, manifest: Manifest) -> None:
-    """Compare the files that the task saved with their digests; raises :class:`CheckpointError`."""
-    for name, expected in manifest.files.items():
-        if digest(run / name) != expected:
-            raise CheckpointError(f"{run / name}: is damaged: its content does not match its sha256 in {MANIFEST}")
-
-
 def _check_component(run: Path, saved: SavedComponent) -> None:
     """Refuse a component that is not here, or whose author changed the meaning of its state and does not migrate it."""
-    provided = _find(saved)
+    provided = saved.installed()
     if provided is None:
-        raise CheckpointError(f"{run}: needs the {saved}, which is not installed here: {_remedy(saved)}")
+        raise CheckpointError(f"{run}: needs the {saved}, which is not installed here: {saved.remedy()}")
     here = provided.component.state_version
     if here != saved.state_version and not (_is_older(saved) and can_migrate(provided.load())):
         raise CheckpointError(
             f"{run}: its {saved} was saved with state version {saved.state_version}; "
-            f"{saved.distribution} {provided.provider.version} here reads {here}: {_remedy(saved)}"
+            f"{saved.distribution} {provided.provider.version} here reads {here}: {saved.remedy()}"
         )
 
 
@@ -258,13 +205,13 @@ def check_same_state(run: Path, manifest: Manifest) -> None:
         if _is_older(saved) and migrates_state(_class(saved)):
             raise CheckpointError(
                 f"{run}: its {saved} was saved with state version {saved.state_version}: the run can be decoded with, "
-                f"evaluated and trained from (s2s train … --from {run}), but not resumed; for that: {_remedy(saved)}"
+                f"evaluated and trained from (s2s train … --from {run}), but not resumed; for that: {saved.remedy()}"
             )
 
 
 def _is_older(saved: SavedComponent) -> bool:
     """Was it saved by an earlier release than the one here, with another meaning?"""
-    provided = _find(saved)
+    provided = saved.installed()
     return provided is not None and saved.state_version < provided.component.state_version
 
 
@@ -281,26 +228,8 @@ def _taking_over(run: Path, saved: SavedComponent) -> Iterator[None]:
     except NotMigrated as error:
         raise CheckpointError(
             f"{run}: its {saved} was saved with state version {saved.state_version}, which the release that is "
-            f"installed cannot take over: {error}; {_remedy(saved)}"
+            f"installed cannot take over: {error}; {saved.remedy()}"
         ) from error
-
-
-def _find(saved: SavedComponent) -> Provided | None:
-    try:
-        return registry().find(saved.kind, f"{saved.distribution}/{saved.name}")
-    except PluginError:
-        return None
-
-
-def _remedy(saved: SavedComponent) -> str:
-    if saved.distribution == SCRIPT.distribution:
-        return "a program registered it; call seq2seq_kit.register(...) with it before loading"
-    if saved.distribution in registry().plugins.disabled:
-        return "it is disabled by S2S_DISABLE_PLUGINS"
-    for broken in registry().plugins.broken:
-        if broken.provider.distribution == saved.distribution:
-            return str(broken)
-    return f"pip install {saved.distribution}=={saved.version}"
 
 
 def _as_written_now(run: Path, manifest: Manifest) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 import yaml
 
-from seq2seq_kit.checkpoint import BEST, load_weights, save_task, save_weights, write_manifest
+from seq2seq_kit.checkpoint import load_weights, save_task, save_weights, write_manifest
 from seq2seq_kit.decoding.pipeline import Pipeline
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Importer, Task
+from seq2seq_kit.manifest import BEST
 from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import make_config

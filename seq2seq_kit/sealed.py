@@ -2,7 +2,8 @@
 
 A sealed file holds, in its text part, ``"sha256": "<64 hex digits>"``: the digest of the whole file with those 64
 digits as zeros. One changed bit anywhere is therefore noticed. The file is written beside its target and renamed
-over it, so that a reader sees the old content or the new one, and a full disk costs nothing.
+over it, so that a reader sees the old content or the new one, and a full disk costs nothing. torch is imported where
+tensors are, and not before.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor
 
 from seq2seq_kit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 _ZEROS = "0" * 64
 _SEAL = re.compile(rb'"sha256":\s?"([0-9a-f]{64})"')
@@ -95,6 +98,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     Args:
         facts: stored in the file's metadata, so that they can never disagree with the tensors.
     """
+    import safetensors.torch
+
     metadata = {name: json.dumps(value) for name, value in facts.items()}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     data = _with_sorted_header(safetensors.torch.save(contiguous, {**metadata, "sha256": _ZEROS}))
@@ -114,15 +119,69 @@ def _with_sorted_header(data: bytes) -> bytearray:
 
 def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the facts of :func:`write_tensors`; raises :class:`CheckpointError` where it is damaged."""
+    import safetensors.torch
+
     data = _read(path)
     _check_seal(path, data, _header_end(path, data))
     try:
-        header = json.loads(data[_LENGTH_BYTES : _header_end(path, data)])
-        metadata = {name: json.loads(value) for name, value in header["__metadata__"].items() if name != "sha256"}
+        _, metadata = _header(data[_LENGTH_BYTES : _header_end(path, data)])
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: is not a checkpoint of this kit: {error}") from None
     return {name: tensor.to(device) for name, tensor in tensors.items()}, metadata
+
+
+@dataclass(frozen=True)
+class TensorHeader:
+    """What a file says of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    """As safetensors names it: ``F32``, ``BF16``, ``I64``, …"""
+
+
+def read_headers(path: Path) -> tuple[dict[str, TensorHeader], dict[str, Any]]:
+    """What the tensors of :func:`write_tensors` are, in their order in the file, and the facts; without torch.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, its tensors included.
+    """
+    data = _read(path)
+    end = _header_end(path, data)
+    _check_seal(path, data, end)
+    return _parsed(path, data[_LENGTH_BYTES:end])
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The facts of :func:`write_tensors`, read from the file's header alone: they are not checked.
+
+    Raises:
+        CheckpointError: the file is missing, or has no such header.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+            if length > path.stat().st_size:
+                raise CheckpointError(f"{path}: is damaged or truncated")
+            return _parsed(path, file.read(length))[1]
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parsed(path: Path, header: bytes) -> tuple[dict[str, TensorHeader], dict[str, Any]]:
+    try:
+        return _header(header)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: is not a checkpoint of this kit: {error}") from None
+
+
+def _header(header: bytes) -> tuple[dict[str, TensorHeader], dict[str, Any]]:
+    """Tensors and facts of the JSON at the start of a safetensors file."""
+    values = json.loads(header)
+    metadata = values.pop("__metadata__")
+    facts = {name: json.loads(value) for name, value in metadata.items() if name != "sha256"}
+    order = sorted(values.items(), key=lambda item: item[1]["data_offsets"])
+    return {name: TensorHeader(tuple(one["shape"]), one["dtype"]) for name, one in order}, facts
 
 
 def digest(path: Path) -> str:

@@ -14,12 +14,13 @@ import pytest
 import torch
 from torch import nn
 
-from seq2seq_kit import checkpoint
+from seq2seq_kit import checkpoint, manifest
 from seq2seq_kit.attention.luong import LuongAttention, LuongAttentionConfig
-from seq2seq_kit.checkpoint import load_run, load_weights, read_manifest, save_weights, weights
+from seq2seq_kit.checkpoint import load_run, load_weights, save_weights, weights
 from seq2seq_kit.components import Component
 from seq2seq_kit.config import component_sections
 from seq2seq_kit.errors import CheckpointError
+from seq2seq_kit.manifest import read_manifest
 from seq2seq_kit.plugins import BrokenPlugin, Plugins, Provided, Provider
 from seq2seq_kit.registry import Registry, registry
 from seq2seq_kit.run_config import load_config
@@ -45,7 +46,8 @@ def component(values: dict[str, Any], path: str) -> dict[str, Any]:
 def use_registry(monkeypatch: pytest.MonkeyPatch, *more: Provided, **plugins: Any) -> None:
     """A registry with the built-in components and some others, for :mod:`checkpoint` alone."""
     present = replace(registry().plugins, provided=[*registry().plugins.provided, *more], **plugins)
-    monkeypatch.setattr(checkpoint, "registry", lambda: Registry(present))
+    for module in (checkpoint, manifest):
+        monkeypatch.setattr(module, "registry", lambda: Registry(present))
 
 
 def test_the_best_and_the_last_weights_come_back(run: Path) -> None:
@@ -67,13 +69,14 @@ def test_the_manifest_names_every_component_and_needs_no_plugin(run: Path, monke
         raise AssertionError("reading a manifest must not look for plugins")
 
     config = load_run(run).config
-    monkeypatch.setattr(checkpoint, "registry", no_registry)
-    manifest = read_manifest(run)
-    assert [(c.path, c.kind) for c in manifest.components] == [(p, k) for p, k, _ in component_sections(config)]
-    paths = {c.path: str(c) for c in manifest.components}
+    for module in (checkpoint, manifest):
+        monkeypatch.setattr(module, "registry", no_registry)
+    found = read_manifest(run)
+    assert [(c.path, c.kind) for c in found.components] == [(p, k) for p, k, _ in component_sections(config)]
+    paths = {c.path: str(c) for c in found.components}
     assert paths["model.decoder.attention"].startswith("attention 'luong' of seq2seq-kit ")
     assert "task.source_tokenizer" in paths and "training.schedule" in paths
-    assert manifest.torch_version == torch.__version__
+    assert found.torch_version == torch.__version__
     plain = json.loads((run / "checkpoint.json").read_text(encoding="utf-8"))  # anybody can read it
     assert plain["config"]["model"]["encoder"]["size"] == 32
 
@@ -194,7 +197,7 @@ def test_a_name_that_became_ambiguous_still_means_the_same_component(
         present.manager, present.providers, [*present.provided, Provided(rival, Provider("rival", "1", "main"))]
     )
     both = Registry(plugins)
-    for module in ("seq2seq_kit.checkpoint", "seq2seq_kit.registry"):
+    for module in ("seq2seq_kit.checkpoint", "seq2seq_kit.manifest", "seq2seq_kit.registry"):
         monkeypatch.setattr(f"{module}.registry", lambda: both)
     loaded = load_run(run)
     assert type(loaded.model.decoder.attention) is LuongAttention

@@ -10,13 +10,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from seq2seq_kit.checkpoint import TOKENIZERS, load_run
+from seq2seq_kit.checkpoint import load_run
 from seq2seq_kit.config import ComponentConfig, component_field
 from seq2seq_kit.criteria.chunks import loss_in_chunks
 from seq2seq_kit.criteria.forced import teacher_force
 from seq2seq_kit.criteria.token_wise import WithBase, log_probabilities
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Batch, CriterionOutput, TargetSpec, Task
+from seq2seq_kit.manifest import TOKENIZERS
 from seq2seq_kit.model import Model
 from seq2seq_kit.sealed import digest
 

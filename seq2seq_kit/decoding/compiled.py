@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from seq2seq_kit import __version__
-from seq2seq_kit.checkpoint import BEST, LAST
 from seq2seq_kit.errors import CheckpointError, SearchError, UserError
 from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, NativeDecoder, ScoreKind
+from seq2seq_kit.manifest import BEST, LAST
 from seq2seq_kit.run_config import RunConfig
 from seq2seq_kit.sealed import digest, explain_write_errors, read_json, seal_of_tensors, write_json
 

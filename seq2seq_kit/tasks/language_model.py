@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import model_validator
 
-from seq2seq_kit.checkpoint import load_run_config, load_task, read_manifest
+from seq2seq_kit.checkpoint import load_run_config, load_task
 from seq2seq_kit.config import ComponentConfig, TaskConfig, component_field
 from seq2seq_kit.data.readers import Examples
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Batch, EncodedExample, Example, Metric, Tokenizer
+from seq2seq_kit.manifest import read_manifest
 from seq2seq_kit.registry import build
 from seq2seq_kit.tasks.text import Texts, TextTask, padded, repeatable, target_of
 

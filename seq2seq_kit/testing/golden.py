@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seq2seq_kit.checkpoint import BEST, MANIFEST, TOKENIZERS, read_manifest
 from seq2seq_kit.decoding.pipeline import load
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Example
+from seq2seq_kit.manifest import BEST, MANIFEST, TOKENIZERS, read_manifest
 from seq2seq_kit.sealed import read_json, write_json
 from seq2seq_kit.testing.report import ContractError, Finding, Report
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from seq2seq_kit.checkpoint import BEST, MANIFEST, TOKENIZERS, Manifest, check_task_files, read_manifest
 from seq2seq_kit.errors import CheckpointError, UserError
+from seq2seq_kit.manifest import BEST, MANIFEST, TOKENIZERS, Manifest, check_task_files, read_manifest
 from seq2seq_kit.sealed import explain_write_errors, read_json, read_tensors, write_json, write_tensors
 from seq2seq_kit.training.kept_weights import kept_step, kept_weights
 from seq2seq_kit.training.run_folder import check_empty

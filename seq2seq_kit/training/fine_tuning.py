@@ -8,16 +8,11 @@ from pathlib import Path
 
 from torch import nn
 
-from seq2seq_kit.checkpoint import (
-    TOKENIZERS,
-    check_task_files,
-    load_run,
-    read_manifest,
-    weights,
-)
+from seq2seq_kit.checkpoint import load_run, weights
 from seq2seq_kit.console import stderr
 from seq2seq_kit.errors import CheckpointError, ConfigError
 from seq2seq_kit.interfaces import EncodedExample, Task
+from seq2seq_kit.manifest import TOKENIZERS, check_task_files, read_manifest
 from seq2seq_kit.model import Model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig

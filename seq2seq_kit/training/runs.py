@@ -8,17 +8,11 @@ from pathlib import Path
 
 import torch
 
-from seq2seq_kit.checkpoint import (
-    check_same_state,
-    load_run_config,
-    load_task,
-    read_manifest,
-    save_task,
-    write_manifest,
-)
+from seq2seq_kit.checkpoint import check_same_state, load_run_config, load_task, save_task, write_manifest
 from seq2seq_kit.decoding.search import check_options
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Task
+from seq2seq_kit.manifest import read_manifest
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig
 from seq2seq_kit.sealed import explain_write_errors

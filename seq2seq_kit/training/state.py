@@ -17,9 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seq2seq_kit.checkpoint import LAST, MODEL_PREFIX, load_weights, weights
+from seq2seq_kit.checkpoint import load_weights, weights
 from seq2seq_kit.errors import CheckpointError
 from seq2seq_kit.interfaces import TensorDict
+from seq2seq_kit.manifest import LAST, MODEL_PREFIX
 from seq2seq_kit.sealed import read_tensors, write_tensors
 from seq2seq_kit.training.learner import Learner
 from seq2seq_kit.training.sharding import whole

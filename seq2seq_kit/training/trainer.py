@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq_kit.checkpoint import BEST, LAST, save_weights
+from seq2seq_kit.checkpoint import save_weights
 from seq2seq_kit.console import stderr
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.evaluation.evaluate import Evaluation
 from seq2seq_kit.interfaces import Task
+from seq2seq_kit.manifest import BEST, LAST
 from seq2seq_kit.model import Model
 from seq2seq_kit.registry import build
 from seq2seq_kit.run_config import RunConfig, TrainingConfig
