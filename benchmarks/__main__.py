@@ -25,6 +25,7 @@ QUESTIONS = (
     "multi30k",
     "transformer_german",
     "transformer_french",
+    "first_minutes",
     "cmudict",
     "scan",
     "speech_digits",

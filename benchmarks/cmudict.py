@@ -26,7 +26,7 @@ Dictionary = dict[str, list[str]]
 def run(options: Options) -> results.Result:
     """Train and score."""
     held_out = prepare(translation.DATA / "cmudict_g2p" / "g014b2b.train", sequences.CONVERTED / NAME)
-    folder = options.run or translation.train(NAME, options)
+    folder = translation.trained(NAME, options)
     case = f"{HELD_OUT:.0%} of the words, held out"
     test = translation.TestSet(case, list(held_out), list(held_out.values()))
     found, took = sequences.score(folder, test, options)

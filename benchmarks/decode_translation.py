@@ -34,7 +34,7 @@ SHARE = {1: 32, 32: 4}
 
 def run(options: Options) -> results.Result:
     """Train, unless there is a run, and measure all cases."""
-    folder = options.run or translation.train("decode_translation", options)
+    folder = translation.trained("decode_translation", options)
     command = [sys.executable, "-m", "benchmarks.decode_translation", str(folder.resolve())]
     measured = measure(dict.fromkeys(SYSTEMS, command), list(CASES), "tokens", options)
     outputs = measured.outputs["beam 5, batch 32", KIT]

@@ -34,7 +34,7 @@ def run(options: Options) -> results.Result:
         prepare(data / f"tasks_train_{split}.txt", folder)
         files = (f"data.train=[{folder}/train.tsv]", f"data.dev=[{folder}/validation.tsv]")
         changed = replace(options, overrides=(*files, *options.overrides))
-        trained = options.run or translation.train(NAME, changed, case=split)
+        trained = translation.trained(NAME, changed, split)
         commands, actions = zip(*read(data / f"tasks_test_{split}.txt"), strict=True)
         found, took = sequences.score(trained, translation.TestSet(split, commands, [[a] for a in actions]), options)
         rows.append(sequences.row(split, "% exact", found["exact"]))

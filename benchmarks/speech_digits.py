@@ -54,7 +54,7 @@ def run(options: Options) -> results.Result:
         raise UserError("speech_digits needs the plugin: pip install ./plugins/seq2seq-kit-speech")
     folder = sequences.CONVERTED / NAME
     prepare(translation.DATA / "fsdd" / "recordings", folder)
-    trained = options.run or translation.train(NAME, options)
+    trained = translation.trained(NAME, options)
     rows, took = score(trained, folder, options.threads)
     settings = {**translation.of_the_run(trained), **took}
     return translation.result(NAME, settings, rows)

@@ -42,9 +42,9 @@ def run(options: Options) -> results.Result:
 def run_pair(name: str, language: str, options: Options) -> results.Result:
     """Train and score English to ``language``; the result is of all seeds that were scored so far."""
     converted = convert(language)
-    folder = options.run or _start(name, language, converted, options)
-    if not (folder / translation.FACTS).exists():
-        translation.resume(folder, options)
+    # Validations decode greedily, as the rival's did; the test is decoded with a beam.
+    data = (f"data.train=[{converted}/train.tsv]", f"data.dev=[{converted}/val.tsv]", "search.beam_size=1")
+    folder = translation.trained(CONFIG, replace(options, overrides=(*data, *options.overrides)), f"en-{language}")
     scores = score(folder, language, options.threads)
     (folder / SCORES).write_text(json.dumps(scores, indent=2), encoding="utf-8")
     return gather(name, language, [*sorted(ROOT.glob(f"runs/benchmark-{CONFIG}-en-{language}-*")), folder])
@@ -60,13 +60,7 @@ def convert(language: str) -> Path:
     return folder
 
 
-def _start(name: str, language: str, converted: Path, options: Options) -> Path:
-    """Train from the beginning. Validations decode greedily, as the rival's did; the test is decoded with a beam."""
-    data = [f"data.train=[{converted}/train.tsv]", f"data.dev=[{converted}/val.tsv]", "search.beam_size=1"]
-    return translation.train(CONFIG, replace(options, overrides=(*data, *options.overrides)), f"en-{language}")
-
-
-def score(folder: Path, language: str, threads: int) -> dict[str, Any]:
+def score(folder: Path, language: str, threads: int, averaged: int = AVERAGED) -> dict[str, Any]:
     """Scores on ``test_2016_flickr``: {checkpoint: {unit: score}}; and how they came about."""
     test = "test_2016_flickr"
     sources = moses(_lines(test, "en"), "tokenize", "en")
@@ -78,7 +72,7 @@ def score(folder: Path, language: str, threads: int) -> dict[str, Any]:
     tokenized = BLEU(tokenize="none", force=True)
     sacrebleu = BLEU(lowercase=True)
     systems: dict[str, Any] = {}
-    for system, run in {"best checkpoint": folder, f"last {AVERAGED} averaged": _averaged(folder)}.items():
+    for system, run in {"best checkpoint": folder, f"last {averaged} averaged": _average(folder, averaged)}.items():
         outputs = translation.translate(run, sources, threads, "--beam-size", str(BEAM))
         systems[system] = {
             "tokenized BLEU": round(tokenized.corpus_score(outputs, [references]).score, 2),
@@ -88,10 +82,10 @@ def score(folder: Path, language: str, threads: int) -> dict[str, Any]:
     return {"systems": systems, "reference tokens": count, "signatures": signatures}
 
 
-def _averaged(folder: Path) -> Path:
+def _average(folder: Path, last: int) -> Path:
     out = folder.with_name(f"{folder.name}.averaged")
     if not out.exists():
-        subprocess.run([*translation.S2S, "average", folder, "--last", str(AVERAGED), "--out", out], check=True)
+        subprocess.run([*translation.S2S, "average", folder, "--last", str(last), "--out", out], check=True)
     return out
 
 
@@ -124,7 +118,7 @@ def gather(name: str, language: str, folders: Sequence[Path]) -> results.Result:
     }
     if language == "de":
         settings["of it after as many minutes as JoeyNMT 2.3, which had"] = {
-            f"{minutes} min, {theirs}": [_after(curve(folder), minutes) for folder, _, _ in runs]
+            f"{minutes} min, {theirs}": [after(curve(folder), minutes) for folder, _, _ in runs]
             for minutes, theirs in JOEYNMT.items()
         }
     return translation.result(name, settings, rows)
@@ -142,7 +136,7 @@ def curve(folder: Path) -> dict[str, float]:
     return {f"{r['seconds'] / 60:.1f}": round(r["bleu"], 2) for r in records if r["kind"] == "validation"}
 
 
-def _after(points: dict[str, float], minutes: float) -> float | None:
+def after(points: dict[str, float], minutes: float) -> float | None:
     """What the last validation within so many minutes found; None: there was none yet."""
     return next((bleu for at, bleu in reversed(points.items()) if float(at) <= minutes), None)
 

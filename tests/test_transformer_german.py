@@ -42,7 +42,7 @@ def _without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_curve_is_in_minutes_and_compared_at_equal_ones(tmp_path: Path) -> None:
     points = german.curve(_run(tmp_path / "a", 1, 40.0))
     assert points == {"5.0": 20.0, "10.0": 30.0}
-    assert [german._after(points, minutes) for minutes in (4.9, 6.3, 9.8, 16.6)] == [None, 20.0, 20.0, 30.0]
+    assert [german.after(points, minutes) for minutes in (4.9, 6.3, 9.8, 16.6)] == [None, 20.0, 20.0, 30.0]
 
 
 def test_a_result_has_a_sample_for_each_seed_of_the_configuration(tmp_path: Path) -> None:

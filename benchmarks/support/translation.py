@@ -41,7 +41,7 @@ class TestSet:
 
 def run(name: str, test: TestSet, options: Options) -> results.Result:
     """Train ``configs/NAME.yaml`` and score it on ``test``, decoded with the configuration's search options."""
-    folder = options.run or train(name, options)
+    folder = trained(name, options)
     settings = of_the_run(folder)
     start = time.perf_counter()
     outputs = translate(folder, test.sources, options.threads)
@@ -80,6 +80,15 @@ def train(name: str, options: Options, case: str = "") -> Path:
     facts = {"config": f"benchmarks/configs/{name}.yaml"} | facts
     (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
     return folder
+
+
+def trained(name: str, options: Options, case: str = "") -> Path:
+    """The run folder of a new training, or of ``--run``: if that was broken off, it is trained to its end first."""
+    if options.run is None:
+        return train(name, options, case)
+    if not (options.run / FACTS).exists():
+        resume(options.run, options)
+    return options.run
 
 
 def resume(folder: Path, options: Options) -> None:
