@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from sacrebleu.metrics.bleu import BLEU as Scorer
@@ -25,3 +26,12 @@ class BLEU(SacreBLEUMetric):
 
     def __init__(self, config: BLEUConfig) -> None:
         self.scorer = Scorer(lowercase=config.lowercase, tokenize=config.tokenize, force=True)
+        self._alone = Scorer(lowercase=config.lowercase, tokenize=config.tokenize, force=True, effective_order=True)
+
+    def sentence_scores(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+        """BLEU of each output alone, without the orders in which it has no match (effective order): of a short text
+        it would else be 0 or next to it."""
+        return [
+            float(self._alone.sentence_score(output, list(accepted)).score)
+            for output, accepted in zip(outputs, references, strict=True)
+        ]

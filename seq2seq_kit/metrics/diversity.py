@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.interfaces import Metric
 
@@ -11,6 +14,7 @@ from seq2seq_kit.interfaces import Metric
 class _Distinct(Metric):
     """Base: the different n-grams of words in all outputs, per 100 n-grams (Li et al. 2016); case does not matter."""
 
+    bootstrap = False
     n: int
 
     def __init__(self, config: ComponentConfig) -> None:
@@ -64,4 +68,12 @@ class Length(Metric):
 
     def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
         """Words an output, as white space separates them."""
-        return sum(len(output.split()) for output in outputs) / len(outputs)
+        return self.combine(self.statistics(outputs, references).sum(0))
+
+    def statistics(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """The words of each output, and 1 [N, 2]."""
+        return np.array([(len(output.split()), 1) for output in outputs], dtype=np.float64)
+
+    def combine(self, total: NDArray[np.float64]) -> float:
+        """The mean."""
+        return float(total[0] / total[1])

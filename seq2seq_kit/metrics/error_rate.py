@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from unicodedata import normalize
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Metric
@@ -57,6 +60,10 @@ class EditMetric(Metric):
                 best[i] = candidate
         return [best[i] for i in range(len(cases))]
 
+    def statistics(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Of each output the edits to its nearest reference, the length of that reference, and 1 [N, 3]."""
+        return np.array([(*found, 1) for found in self.nearest(outputs, references)], dtype=np.float64)
+
     def _plain(self, text: str) -> str:
         text = " ".join(normalize("NFC", text).split())
         return text.lower() if self.config.lowercase else text
@@ -80,8 +87,11 @@ class WordErrorRate(EditMetric):
 
     def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
         """The rate, 0 is perfect."""
-        nearest = self.nearest(outputs, references)
-        return 100 * sum(edits for edits, _ in nearest) / max(1, sum(length for _, length in nearest))
+        return self.combine(self.statistics(outputs, references).sum(0))
+
+    def combine(self, total: NDArray[np.float64]) -> float:
+        """Edits per unit of the references."""
+        return float(100 * total[0] / max(1.0, total[1]))
 
 
 class CharacterErrorRateConfig(EditConfig):
@@ -123,4 +133,8 @@ class EditDistance(EditMetric):
 
     def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
         """Edits an output, 0 is perfect."""
-        return sum(edits for edits, _ in self.nearest(outputs, references)) / len(outputs)
+        return self.combine(self.statistics(outputs, references).sum(0))
+
+    def combine(self, total: NDArray[np.float64]) -> float:
+        """Edits per output."""
+        return float(total[0] / total[2])

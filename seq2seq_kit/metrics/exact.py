@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from unicodedata import normalize
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.interfaces import Metric
 
@@ -23,11 +26,19 @@ class ExactMatch(Metric):
 
     def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
         """The share of exact outputs, 0 to 100."""
-        equal = sum(
+        return self.combine(self.statistics(outputs, references).sum(0))
+
+    def statistics(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Whether each output is exact, and 1 [N, 2]."""
+        equal = [
             normalize("NFC", output) in {normalize("NFC", reference) for reference in accepted}
             for output, accepted in zip(outputs, references, strict=True)
-        )
-        return 100 * equal / len(outputs)
+        ]
+        return np.array([(one, 1) for one in equal], dtype=np.float64)
+
+    def combine(self, total: NDArray[np.float64]) -> float:
+        """The share of exact outputs, from their number and that of all."""
+        return float(100 * total[0] / total[1])
 
 
 class SequenceErrorRateConfig(ComponentConfig):
@@ -41,6 +52,6 @@ class SequenceErrorRate(ExactMatch):
 
     higher_is_better = False
 
-    def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    def combine(self, total: NDArray[np.float64]) -> float:
         """The share of wrong outputs, 0 to 100."""
-        return 100 - super().__call__(outputs, references)
+        return 100 - super().combine(total)

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Metric
@@ -46,11 +49,19 @@ class Rouge(Metric):
 
     def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
         """The mean F1, 0 to 100."""
-        scores = (
+        return self.combine(self.statistics(outputs, references).sum(0))
+
+    def statistics(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """The F1 of each output, and 1 [N, 2]."""
+        scores = [
             self._scorer.score_multi(accepted, output)[self.kind].fmeasure
             for output, accepted in zip(outputs, references, strict=True)
-        )
-        return 100 * sum(scores) / len(outputs)
+        ]
+        return np.array([(score, 1) for score in scores], dtype=np.float64)
+
+    def combine(self, total: NDArray[np.float64]) -> float:
+        """The mean, in percent."""
+        return float(100 * total[0] / total[1])
 
     def signature(self) -> str:
         """What was counted, and by which version."""
