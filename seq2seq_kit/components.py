@@ -30,6 +30,7 @@ RESERVED_VERBS: tuple[str, ...] = (
     "train",
     "average",
     "evaluate",
+    "inspect",
     "score",
     "import",
     "export",

@@ -18,7 +18,19 @@ import typer
 from typer.core import TyperGroup
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import average, chat, compiling, decode, demo, evaluate, import_export, plugins, score, train
+from seq2seq_kit.cli import (
+    average,
+    chat,
+    compiling,
+    decode,
+    demo,
+    evaluate,
+    import_export,
+    inspect,
+    plugins,
+    score,
+    train,
+)
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.plugins import BUILTIN, Provider, cause, load_plugins
 from seq2seq_kit.registry import registry
@@ -49,7 +61,7 @@ def application() -> TyperGroup:
     """The built-in commands, then those of plugins."""
     cli = typer.Typer(cls=_Commands, no_args_is_help=True, rich_markup_mode=None)
     cli.callback()(_options)
-    for module in (train, average, evaluate, score, import_export, compiling, decode, chat, plugins, demo):
+    for module in (train, average, evaluate, inspect, score, import_export, compiling, decode, chat, plugins, demo):
         module.add_to(cli)
     commands = typer.main.get_command(cli)
     assert isinstance(commands, TyperGroup)

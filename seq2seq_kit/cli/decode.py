@@ -162,10 +162,12 @@ def _command(verb: str) -> Callable[..., None]:
     return command
 
 
-def tell(task: Task) -> None:
-    """Print what the task has to say of what was decoded."""
-    for notice in task.notices():
+def tell(task: Task) -> list[str]:
+    """Print what the task has to say of what was decoded, and return it."""
+    notices = task.notices()
+    for notice in notices:
         print(notice, file=sys.stderr)
+    return notices
 
 
 def _stream(pipeline: Pipeline, examples: Iterator[Example], options: SearchOptions, sink: IO[str]) -> None:

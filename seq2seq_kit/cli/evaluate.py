@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +16,15 @@ from seq2seq_kit.cli.decode import tell
 from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.table import Table
 
     from seq2seq_kit.decoding.options import SearchOptions
     from seq2seq_kit.decoding.pipeline import Pipeline
     from seq2seq_kit.evaluation.evaluate import Evaluation
+    from seq2seq_kit.evaluation.report.facts import ReportedRun
+    from seq2seq_kit.interfaces import Output
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -32,6 +38,9 @@ def evaluate(
     ],
     data: Annotated[list[str], typer.Option(help="A data file; give it twice for parallel files (source, target).")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the outputs, one a line.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a web page: scores with confidence, lengths, examples, attention.")
+    ] = None,
     beam_size: flags.BeamSize = None,
     length_penalty: flags.LengthPenalty = None,
     max_length: flags.MaxLength = None,
@@ -56,11 +65,11 @@ def evaluate(
 ) -> None:
     """Decode a test set and score it. Several targets of one source are several references. A language model is
     measured by the perplexity of the texts. Several runs are compared by BLEU, chrF and TER with paired bootstrap
-    resampling.
+    resampling. With --report all of it goes into one HTML file too, which loads nothing from elsewhere.
 
     Examples:
 
-    s2s evaluate runs/en-fr --data test.tsv
+    s2s evaluate runs/en-fr --data test.tsv --report test.html
 
     s2s evaluate runs/en-fr runs/en-fr-transformer --data test.tsv
     """
@@ -69,36 +78,77 @@ def evaluate(
         raise UserError(f"{'--ensemble' if ensemble else '--output'} is for one run: give one, or leave it out")
     if len(set(runs)) < len(runs):
         raise UserError("a run is given twice: give different ones to be compared")
+    if report is not None:
+        from seq2seq_kit.evaluation.report.attention import Keeper
+        from seq2seq_kit.evaluation.report.examples import TABLE_ROWS
+        from seq2seq_kit.evaluation.report.facts import detailed, reported_run
+        from seq2seq_kit.evaluation.report.page import check_path, write_report
+
+        check_path(report, data)
     named = {"beam_size": beam_size, "length_penalty": length_penalty, "max_length": max_length}
-    results = {}
+    results: dict[str, Evaluation] = {}
+    reported: list[ReportedRun] = []
     for run in runs:
         pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads, stepper, precision)
         options = flags.search_options(pipeline, preset, settings, **named)
         if pipeline.task.source_spec is None:
             if len(runs) > 1:
                 raise UserError(f"{run} is a language model: it writes nothing to be compared; evaluate it alone")
-            if output is not None:
-                raise UserError(f"--output: {run} is a language model, which is evaluated without writing anything")
+            if output is not None or report is not None:
+                option = "--report" if output is None else "--output"
+                raise UserError(f"{option}: {run} is a language model, which is evaluated without writing anything")
             _evaluate_texts(pipeline, data, how, options, as_json, batch_size)
             return
         by_source = pipeline.task.group_references and not each_line
-        results[str(run)] = _evaluated(pipeline, data, how, by_source, options, batch_size)
+        if report is not None:
+            options = detailed(options)
+        keep = None if report is None else Keeper(TABLE_ROWS)
+        found = _evaluated(pipeline, data, how, by_source, options, batch_size, keep)
+        results[str(run)] = found.result
+        if report is not None:
+            name = " + ".join(map(str, [run, *(ensemble or [])]))
+            measured = (found.result, found.log_probs, found.notices)
+            reported.append(reported_run(name, pipeline, options, *measured, checkpoint, batch_size))
+    title = " ".join(data)
     if len(runs) > 1:
-        _compare(results, " ".join(data), as_json)
-        return
-    [result] = results.values()
+        _compare(results, title, as_json)
+    else:
+        _print(results[str(runs[0])], title, output, as_json, show)
+    if report is not None:
+        write_report(report, reported, title)
+        print(f"{report}: written", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """What was measured of one run."""
+
+    result: Evaluation
+    notices: list[str]
+    log_probs: NDArray[np.float64] | None  # [N, 2]: of each target the log-probability, and its tokens
+
+
+def _print(result: Evaluation, title: str, output: Path | None, as_json: bool, show: int) -> None:
+    """One evaluation as a table or as JSON, and the outputs into a file where one is wanted."""
     if output is not None:
         output.write_text("".join(o.text + "\n" for o in result.outputs), encoding="utf-8")
     if as_json:
         print(json.dumps(result.report(), ensure_ascii=False))
     else:
-        print_evaluation(result, " ".join(data), show)
+        print_evaluation(result, title, show)
 
 
 def _evaluated(
-    pipeline: Pipeline, data: list[str], on_error: str, by_source: bool, options: SearchOptions, batch_size: int
-) -> Evaluation:
-    """All that is measured of one run."""
+    pipeline: Pipeline,
+    data: list[str],
+    on_error: str,
+    by_source: bool,
+    options: SearchOptions,
+    batch_size: int,
+    keep: Callable[[Output], Output] | None = None,
+) -> _Evaluated:
+    """All that is measured of one run; ``keep`` as for :func:`~seq2seq_kit.evaluation.evaluate.evaluate`."""
+    import numpy as np
     from rich.progress import Progress
 
     from seq2seq_kit.console import stderr
@@ -118,15 +168,24 @@ def _evaluated(
             device=pipeline.device,
             batch_size=batch_size,
             progress=lambda n: progress.advance(bar, n),
+            keep=keep,
             **pipeline.parts(),
         )
-    tell(pipeline.task)
+    notices, log_probs = tell(pipeline.task), None
     result.baselines = baseline_scores(pipeline.task, examples)
     if pipeline.task.measures_perplexity:
-        found = perplexity(pipeline, examples, replace(options, temperature=1.0), batch_size=batch_size)
+        scores: list[tuple[float, int]] = []
+        found = perplexity(
+            pipeline,
+            examples,
+            replace(options, temperature=1.0),
+            batch_size=batch_size,
+            on_score=lambda score: scores.append((score.log_prob, len(score.tokens))),
+        )
+        log_probs = np.array(scores, dtype=np.float64).reshape(-1, 2)
         result.metrics["perplexity"], result.signatures["perplexity"] = found.value, "of a token of the references"
         pipeline.task.notices()  # of the same examples again
-    return result
+    return _Evaluated(result, notices, log_probs)
 
 
 def _compare(results: dict[str, Evaluation], title: str, as_json: bool) -> None:

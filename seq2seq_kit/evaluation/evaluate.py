@@ -53,18 +53,21 @@ def evaluate(
     device: torch.device | str = "cpu",
     batch_size: int = 32,
     progress: Callable[[int], None] | None = None,
+    keep: Callable[[Output], Output] | None = None,
     **how: Any,
 ) -> Evaluation:
     """Decode ``examples`` and compare with their targets and references.
 
     Args:
         examples: see :func:`~seq2seq_kit.data.references.with_references` for several targets of one source.
+        keep: makes of each output, as soon as it is there, what is kept of it: the attention of a whole test set takes
+            much memory.
         how: as for :func:`~seq2seq_kit.decoding.generate.generate`.
     """
     given = with_references(examples, by_source=False)
     start = time.perf_counter()
     how |= {"device": device, "batch_size": batch_size, "progress": progress}
-    outputs = list(generate(model, task, given, options, **how))
+    outputs = [keep(output) if keep else output for output in generate(model, task, given, options, **how)]
     seconds = time.perf_counter() - start
     texts = [output.text for output in outputs]
     references = [example.references for example in given]

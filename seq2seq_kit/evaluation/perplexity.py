@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.pipeline import Pipeline
+from seq2seq_kit.decoding.score import TargetScore
 from seq2seq_kit.interfaces import Example
 
 BATCHES_A_WINDOW = 16
@@ -44,12 +45,18 @@ class Perplexity:
 
 
 def perplexity(
-    pipeline: Pipeline, examples: Iterable[Example], options: SearchOptions, *, batch_size: int = 32
+    pipeline: Pipeline,
+    examples: Iterable[Example],
+    options: SearchOptions,
+    *,
+    batch_size: int = 32,
+    on_score: Callable[[TargetScore], None] | None = None,
 ) -> Perplexity:
     """Score the targets of ``examples``, by teacher forcing.
 
     Args:
         options: the temperature is heeded.
+        on_score: called with the score of each target, in order.
     """
     total, start = Perplexity(), time.perf_counter()
     stream = iter(examples)
@@ -59,5 +66,7 @@ def perplexity(
             total.texts += 1
             total.tokens += len(found.tokens)
             total.log_prob += found.log_prob
+            if on_score:
+                on_score(found)
     total.seconds = time.perf_counter() - start
     return total

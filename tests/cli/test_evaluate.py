@@ -44,3 +44,22 @@ def test_bad_data_is_named(run_s2s, tiny_run: Path, tmp_path: Path, content: byt
     assert done.returncode == 2
     assert message in done.stderr and "bad.tsv" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_report_is_a_page_and_changes_no_score(run_s2s, tiny_run: Path, tiny_data: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = run_s2s("evaluate", tiny_run, "--data", tiny_data, "--json", "--report", page)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith(f"{page}: written\n")
+    text = page.read_text(encoding="utf-8")
+    report = json.loads(done.stdout)
+    assert f"<strong>{report['metrics']['chrf']:.2f}</strong>" in text
+    assert f"{report['examples']} with " in text and "Other hypotheses (2)" in text and "data-key=" in text
+    without = json.loads(run_s2s("evaluate", tiny_run, "--data", tiny_data, "--json").stdout)
+    assert without["metrics"] == report["metrics"]
+
+
+def test_a_report_that_cannot_be_written_is_refused_first(run_s2s, tmp_path: Path) -> None:
+    done = run_s2s("evaluate", tmp_path / "no-run", "--data", "x.tsv", "--report", tmp_path / "none" / "page.html")
+    assert done.returncode == 2
+    assert "page.html: cannot be written: No such file or directory" in done.stderr
