@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from seq2seq_kit.errors import ConfigError, UserError
@@ -36,7 +38,7 @@ class Model(nn.Module):
 
     def encode(self, batch: Batch) -> Memory | None:
         """What the encoder makes of the sources; None without an encoder."""
-        return None if self.encoder is None else self.encoder(batch)
+        return None if self.encoder is None else with_extras(self.encoder(batch), batch)
 
     def forward(self, batch: Batch) -> tuple[Tensor, ScoreKind, DecoderOutput]:
         """Teacher forcing: the scores [B, T, V'] of each label of ``batch.target`` given the source and the labels
@@ -46,6 +48,11 @@ class Model(nn.Module):
         memory = self.encode(batch)
         decoded = self.decoder(shift_right(batch.target, self.target.bos_id), memory)
         return self.decoder.output(decoded.hidden, memory), self.decoder.score_kind, decoded
+
+
+def with_extras(memory: Memory, batch: Batch) -> Memory:
+    """The memory with what the task says of a batch, beside what the encoder does."""
+    return replace(memory, extras={**batch.extras, **memory.extras}) if batch.extras else memory
 
 
 def build_model(
@@ -70,11 +77,11 @@ def build_model(
         encoder.attach(target)
     decoder = build("decoder", config.decoder, target, None if encoder is None else encoder.memory_spec)
     if config.share_embeddings:
-        _share_embeddings(encoder, decoder, shared_vocabulary)
+        _share_embeddings(encoder, decoder, target.vocab_size, shared_vocabulary)
     return Model(encoder, decoder, target)
 
 
-def _share_embeddings(encoder: Encoder | None, decoder: Decoder, shared_vocabulary: bool) -> None:
+def _share_embeddings(encoder: Encoder | None, decoder: Decoder, vocab_size: int, shared_vocabulary: bool) -> None:
     """Make the decoder's embedding the encoder's too: the layer, and with it the scale that the decoder reads it at."""
     if encoder is None:
         raise ConfigError("share_embeddings: there is no encoder to share them with")
@@ -87,7 +94,8 @@ def _share_embeddings(encoder: Encoder | None, decoder: Decoder, shared_vocabula
     if not isinstance(ours, nn.Embedding) or not isinstance(theirs, nn.Embedding):
         which = "encoder" if not isinstance(ours, nn.Embedding) else "decoder"
         raise ConfigError(f"share_embeddings: this {which} has no nn.Embedding called 'embedding'")
-    if ours.weight.shape != theirs.weight.shape:
+    own = theirs.num_embeddings - vocab_size  # a decoder may have entries of its own after the vocabulary's
+    if ours.embedding_dim != theirs.embedding_dim or ours.num_embeddings != vocab_size or own < 0:
         sizes = [f"{e.num_embeddings:,} tokens in size {e.embedding_dim}" for e in (ours, theirs)]
         raise ConfigError(f"share_embeddings: the encoder embeds {sizes[0]}, the decoder {sizes[1]}: make them equal")
     encoder.embedding = theirs

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from sound_decoder import SIZE, TARGET, SoundDecoder
+from sound_decoder import SIZE, TARGET, CopyingDecoder, SoundDecoder
 from torch import Tensor, nn
 
 from seq2seq_kit.decoders.transformer import TransformerDecoder, TransformerDecoderConfig
@@ -409,3 +409,12 @@ class OtherNative(SoundDecoder):
 class Raises(SoundDecoder):
     def attend(self, query: Tensor, source: TensorDict) -> tuple[Tensor, Tensor | None]:
         raise KeyError("keys")
+
+
+class ReadsCopiesAsAnother(CopyingDecoder):
+    def known(self, tokens: Tensor) -> Tensor:
+        return tokens.clamp(max=TARGET.vocab_size - 1)
+
+
+class CopiesAnyPosition(CopyingDecoder):
+    copies = True

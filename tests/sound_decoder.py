@@ -84,7 +84,13 @@ class CopyingDecoder(SoundDecoder):
     """Scores each position of the source beside the vocabulary (and feeds what it copies back as unknown)."""
 
     def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
-        return super().step(tokens.masked_fill(tokens >= TARGET.vocab_size, TARGET.unk_id), position, state)
+        return super().step(self.known(tokens), position, state)
+
+    def forward(self, prefix: Tensor, memory: Memory | None) -> DecoderOutput:
+        return super().forward(self.known(prefix), memory)
+
+    def known(self, tokens: Tensor) -> Tensor:
+        return tokens.masked_fill(tokens >= TARGET.vocab_size, TARGET.unk_id)
 
     def score(self, hidden: Tensor, source: TensorDict) -> Tensor:
         copied = (hidden @ source["keys"].transpose(1, 2)).masked_fill(~source["mask"].unsqueeze(1), -torch.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import torch
 from tiny_models import tiny_batch
 
 from seq2seq_kit.checkpoint import load_run, load_weights, weights
+from seq2seq_kit.components import Component
 from seq2seq_kit.config import validate
+from seq2seq_kit.decoders.recurrent import GRUDecoder, GRUDecoderConfig
 from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import SourceSpec, TargetSpec
 from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.run_config import ModelConfig, make_config
 from seq2seq_kit.sealed import read_tensors
+from seq2seq_kit.testing import temporary_plugin
 from seq2seq_kit.training.runs import resume, train
 
 TRANSFORMER = {"name": "transformer", "size": 8, "layers": 1, "heads": 2, "feed_forward_size": 12}
@@ -53,6 +57,19 @@ def test_both_sides_read_one_matrix_at_one_scale(encoder: Any, decoder: Any) -> 
     load_weights(other, {name: tensor.clone() for name, tensor in weights(model).items()}, Path("test"))
     batch = tiny_batch()
     torch.testing.assert_close(other.eval()(batch)[0], model.eval()(batch)[0])
+
+
+def test_a_decoder_may_have_entries_of_its_own_after_the_vocabularys(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Longer(GRUDecoder):
+        def __init__(self, config: Any, target: TargetSpec, memory: Any) -> None:
+            super().__init__(config, replace(target, vocab_size=target.vocab_size + 1), memory)
+
+    with temporary_plugin(Component("decoder", "longer", Longer, GRUDecoderConfig)):
+        model = shared(GRU, {**GRU, "name": "longer"})
+        encoder: Any = model.encoder
+        assert encoder.embedding.num_embeddings == 12
+        with pytest.raises(ConfigError, match="the encoder embeds 12 tokens in size 8, the decoder 12"):
+            shared(GRU, {**GRU, "name": "longer"}, source=12)
 
 
 def test_gradients_of_both_sides_meet() -> None:

@@ -37,11 +37,17 @@ class CrossEntropy(Criterion):
         nll = -log_probs.gather(1, labels.unsqueeze(1)).sum()
         loss = nll
         if self.label_smoothing:
-            others = self._others(log_probs)
-            loss = (1 - self.label_smoothing - others) * nll - others * log_probs.sum()
+            loss = self._smoothed(log_probs, labels)
         chosen = real.detach().gather(1, labels.unsqueeze(1)).squeeze(1)  # [N]
         correct = (chosen >= real.detach().amax(-1)).sum()
         return CriterionOutput(loss, nll.detach(), correct, labels.shape[0])
+
+    def _smoothed(self, log_probs: Tensor, labels: Tensor) -> Tensor:
+        """The sum of the smoothed loss. What is impossible (-inf: another sentence's own word) is no other token."""
+        possible = log_probs > -torch.inf  # [N, V']
+        others = self.label_smoothing / (possible.sum(1) - 1).clamp(min=1)  # [N]: e
+        nll = -log_probs.gather(1, labels.unsqueeze(1)).squeeze(1)
+        return ((1 - self.label_smoothing - others) * nll - others * log_probs.masked_fill(~possible, 0).sum(1)).sum()
 
     def gradient(
         self, scores: Tensor, kind: ScoreKind, target: Tensor, mask: Tensor

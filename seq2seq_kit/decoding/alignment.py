@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from seq2seq_kit.decoding.copying import hard_alignment
+from seq2seq_kit.decoding.copying import Reader, hard_alignment
 from seq2seq_kit.errors import UserError
-from seq2seq_kit.interfaces import Tokenizer
 
 WordAlignment = list[tuple[int, int]]
 """(source word, target word) pairs, both counted from 0, by target word; words are what white space separates."""
 
 
-def words_of(tokenizer: Tokenizer, ids: Sequence[int]) -> list[int | None]:
+def words_of(tokenizer: Reader, ids: Sequence[int]) -> list[int | None]:
     """For each id the number of the word of the decoded text that it is in; None for one without text, such as EOS."""
     found: list[int | None] = []
     for end, token in enumerate(ids, 1):

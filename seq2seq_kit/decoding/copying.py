@@ -27,6 +27,18 @@ class WholeWords(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """What makes text of ids, as a tokenizer does."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids."""
+        ...
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Each id as a person would read it."""
+        ...
+
+
 def hard_alignment(attention: Tensor) -> list[int]:
     """For each target token the source position of greatest attention [T, S']; among equals, the first."""
     return [int(position) for position in attention.argmax(-1)]
@@ -35,7 +47,7 @@ def hard_alignment(attention: Tensor) -> list[int]:
 def replace_unknown(
     tokens: Sequence[str],
     unknown: str,
-    source: Sequence[str],
+    source: Sequence[str | None],
     attention: Tensor,
     dictionary: Mapping[str, str] | None = None,
 ) -> list[str]:
@@ -43,8 +55,8 @@ def replace_unknown(
 
     Args:
         tokens: [T] target words, ``unknown`` among them.
-        source: [S'] source words, one for each position that attention is over; beyond them (an end symbol) nothing is
-            copied.
+        source: [S'] source words, one for each position that attention is over; where there is none (None, or beyond
+            them), as at an end symbol, nothing is copied.
         attention: [T or more, S'].
         dictionary: translations of source words, asked first (Jean et al. 2015).
     """
@@ -52,7 +64,7 @@ def replace_unknown(
         raise UserError(f"there are {len(tokens)} tokens, but the attention of {len(attention)}")
     replaced = list(tokens)
     for i, position in enumerate(hard_alignment(attention[: len(tokens)])):
-        if tokens[i] == unknown and position < len(source):
-            word = source[position]
+        word = source[position] if position < len(source) else None
+        if tokens[i] == unknown and word is not None:
             replaced[i] = (dictionary or {}).get(word, word)
     return replaced

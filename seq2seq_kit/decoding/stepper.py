@@ -18,7 +18,7 @@ from seq2seq_kit.interfaces import (
     NativeEncoder,
     Precision,
 )
-from seq2seq_kit.model import Model
+from seq2seq_kit.model import Model, with_extras
 
 Stepper = Literal["auto", "python", "native", "op", "compiled"]
 """``python``: the decoder's step. ``native``: what its ``native`` offers, without Python; ``op``: the same, where that
@@ -32,7 +32,7 @@ def encode(model: Model, batch: Batch, stepper: Stepper = "auto", precision: Pre
     if model.encoder is None:
         return None
     native = None if stepper == "python" else native_encoder(model.encoder, precision)
-    return model.encode(batch) if native is None else native.encode(batch)
+    return model.encode(batch) if native is None else with_extras(native.encode(batch), batch)
 
 
 def begin(

@@ -47,7 +47,7 @@ class DecoderState:
 class StepOutput:
     """What one time step returns.
 
-    V' may exceed V: ids >= V are the source's own words (copying), fed back as unknown.
+    V' may exceed V: ids >= V are the source's own words (copying); -inf where a sentence has fewer than its batch.
     """
 
     scores: Tensor  # [B, K, V']
@@ -71,7 +71,8 @@ class Decoder(nn.Module, ABC):
 
     ``forward`` followed by ``output`` is the same function as T calls of ``step`` in eval mode. Reordering, growing and
     shrinking state is the engine's work, never the decoder's. ``init_state`` and ``step`` are differentiable and write
-    nothing in place. A language model is a decoder that accepts ``memory=None``.
+    nothing in place. A language model is a decoder that accepts ``memory=None``. One that scores words of the source's
+    own (ids of V and more) is fed them too, and reads them as unknown.
     """
 
     score_kind: ScoreKind = "logits"
@@ -80,6 +81,8 @@ class Decoder(nn.Module, ABC):
     them as [1, N, H], and no memory."""
     attention_wanted: bool = True
     """Set to False on an instance whose attention nobody reads: ``forward`` and ``step`` may then leave it out."""
+    copies: bool = False
+    """True: it scores the source's own words, as a task says that copies (see ``Task.copies``)."""
     parallel: bool = False
     """True: ``forward`` computes all positions side by side, as a Transformer does. Scheduled sampling then takes two
     passes in the place of T steps."""

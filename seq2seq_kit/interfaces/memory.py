@@ -11,7 +11,11 @@ from seq2seq_kit.interfaces.types import TensorDict
 
 @dataclass
 class Memory:
-    """What an encoder made of a batch of sources. An encoder that shortens its input (S' < S) owns the new mask."""
+    """What an encoder made of a batch of sources. An encoder that shortens its input (S' < S) owns the new mask.
+
+    A decoder also finds in ``extras`` what the task put into ``Batch.extras``, but for what the encoder put there under
+    the same name.
+    """
 
     states: Tensor  # [B, S', H]
     mask: Tensor  # [B, S'] bool

@@ -34,6 +34,11 @@ class Task(ABC):
     """What every encoded target begins with: the code of a language, say."""
     shared_vocabulary: bool = False
     """An id means the same token in a source and in a target."""
+    copies: bool = False
+    """Its batches say what can be copied from a source, for decoders that copy, and targets may have ids of V and more:
+    the k-th (from 0) of the example's own words, which the vocabulary lacks, is V + k. In ``Batch.extras`` are
+    ``copies`` [B, S] int64, the target id of what stands at each source position (-1: nothing to copy), and
+    ``own_words`` [B, N] bool, which of the ids V to V + N - 1 the sentence has. ``decode`` makes words of them."""
     group_references: bool = True
     """In evaluation data, lines of one source are one example with several references."""
     measures_perplexity: bool = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from seq2seq_kit.config import component_field
 from seq2seq_kit.data.dialogues import Lines, alternating
@@ -53,6 +54,13 @@ class DialogueConfig(PairConfig):
     def longest_source(self) -> int:
         """So that ``data.max_length`` is not below it."""
         return self.max_source_length
+
+    @field_validator("copying")
+    @classmethod
+    def _copies_nothing(cls, value: bool) -> bool:
+        if value:
+            raise PydanticCustomError("sentence", "a dialogue copies no words of what was said: leave it out")
+        return value
 
 
 class Dialogue(PairTask):

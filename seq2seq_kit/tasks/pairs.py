@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,10 +14,10 @@ from seq2seq_kit.config import ComponentConfig, TaskConfig, component_field
 from seq2seq_kit.data.fields import field_text, field_texts
 from seq2seq_kit.data.readers import Examples
 from seq2seq_kit.decoding.alignment import word_alignment, words_of
-from seq2seq_kit.decoding.copying import WholeWords, replace_unknown
+from seq2seq_kit.decoding.copying import Reader, WholeWords, replace_unknown
 from seq2seq_kit.decoding.documents import split_sentences
 from seq2seq_kit.decoding.hypothesis import Hypothesis
-from seq2seq_kit.errors import UserError
+from seq2seq_kit.errors import ConfigError, DataError, UserError
 from seq2seq_kit.interfaces import (
     Batch,
     EncodedExample,
@@ -28,8 +28,11 @@ from seq2seq_kit.interfaces import (
     Tokenizer,
 )
 from seq2seq_kit.registry import build
+from seq2seq_kit.tasks.copies import COPIES, NOTHING, WithOwnWords, copied_words, copy_extras, own_words
 from seq2seq_kit.tasks.text import Texts, TextTask, padded, repeatable, source_of, target_of
 from seq2seq_kit.tokenizers.marked import MarkedTokenizer, unmarked
+
+T = TypeVar("T")
 
 
 class PairConfig(TaskConfig):
@@ -40,6 +43,9 @@ class PairConfig(TaskConfig):
     """Default: the same section as the source's, learnt from the targets."""
     shared_tokenizer: bool = False
     """One vocabulary for both sides, learnt from both as ``source_tokenizer`` says."""
+    copying: bool = False
+    """Tell the model which target token each source token is, words that the vocabulary lacks among them; for decoders
+    that copy. Tokens are whole words (``word``), or both sides have one tokenizer."""
     source_field: str = "source"
     """The name of the source in JSONL data."""
     target_field: str = "target"
@@ -77,12 +83,20 @@ class PairTask(TextTask):
 
     def __init__(self, config: PairConfig) -> None:
         self.config = config
+        self.copies = config.copying
         self.shared_vocabulary = config.shared_tokenizer
         self.group_references = config.group_references
         self.source_tokenizer: Tokenizer = build("tokenizer", config.source_tokenizer)
         self.target_tokenizer: Tokenizer = (
             self.source_tokenizer if config.shared_tokenizer else build("tokenizer", self.target_section)
         )
+        self._known: dict[str, int] = {}  # the words that can be copied and their ids; where tokens are whole words
+        self._whole_words = all(isinstance(t, WholeWords) for t in (self.source_tokenizer, self.target_tokenizer))
+        if config.copying and not (self._whole_words or config.shared_tokenizer):
+            raise ConfigError(
+                "task.copying: a source token is a target token where both sides have one tokenizer (shared_tokenizer: "
+                "true), or where tokens are whole words (source_tokenizer: word)"
+            )
 
     @property
     def target_section(self) -> ComponentConfig:
@@ -111,26 +125,73 @@ class PairTask(TextTask):
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
         """Ids of sources and, where there are any, of targets; each ends with EOS (a source as its tokenizer says)."""
-        sources = self.encode_sources([example.source for example in examples])
+        sources = [self.cut(ids) for ids in self.encode_sources([example.source for example in examples])]
         with_target = [i for i, example in enumerate(examples) if example.target is not None]
         targets = dict(
             zip(with_target, self.target_tokenizer.encode([target_of(examples[i]) for i in with_target]), strict=True)
         )
-        eos = self.target_tokenizer.eos_id
         return [
-            EncodedExample(
-                source,
-                [*self.target_prefix, *targets[i], eos] if i in targets else None,
-                id=example.id,
-                extras=example.extras,
-            )
+            self._encoded(example, source, targets.get(i))
             for i, (example, source) in enumerate(zip(examples, sources, strict=True))
         ]
+
+    def _encoded(self, example: Example, source: list[int], target: list[int] | None) -> EncodedExample:
+        """An example with the ids of what is read of its source, and those of its target's text."""
+        extras = example.extras
+        if self.copies:
+            copied, own = self._copied(example, source)
+            extras = {**extras, COPIES: copied}
+            if target is not None and own:
+                first = self.target_tokenizer.vocab_size
+                ids = {word: first + k for k, word in enumerate(own)}
+                words = self._split(self.target_tokenizer, target_of(example))
+                target = [ids.get(word, token) for word, token in zip(words, target, strict=True)]
+        if target is not None:
+            target = [*self.target_prefix, *target, self.target_tokenizer.eos_id]
+        return EncodedExample(source, target, id=example.id, extras=extras)
+
+    def _copied(self, example: Example, source: Sequence[int]) -> tuple[list[int], list[str]]:
+        """For each position of a source the target id to copy, and the source's own words."""
+        if self._whole_words:
+            words = self.source_words(example)
+            first = self.target_tokenizer.vocab_size
+            return copied_words(words, self._known, first), own_words(words, self._known)
+        t = self.target_tokenizer
+        marks = {t.pad_id, t.bos_id, t.eos_id, t.unk_id, *t.prefix, *t.suffix}
+        entries = unmarked(t).vocab_size
+        return [token if token < entries and token not in marks else NOTHING for token in source], []
 
     def encode_sources(self, sources: Sequence[str]) -> list[list[int]]:
         """Ids of sources, with what the tokenizer puts before and after them."""
         before, after = self.source_tokenizer.prefix, self.source_tokenizer.suffix
         return [[*before, *ids, *after] for ids in self.source_tokenizer.encode(sources)]
+
+    def cut(self, items: list[T]) -> list[T]:
+        """What is read of a source, given an item for each of its ids: all of it."""
+        return items
+
+    def marks(self, example: Example) -> int:
+        """How many marks stand between what the tokenizer puts before a source and its text."""
+        return 0
+
+    def source_words(self, example: Example) -> list[str | None]:
+        """The word at each position of the source that the model reads; None at a mark and at the end symbol. For
+        tokenizers of whole words."""
+        before, after = self.source_tokenizer.prefix, self.source_tokenizer.suffix
+        words = self._split(self.source_tokenizer, self.learnt_from(example))
+        return self.cut([*[None] * (len(before) + self.marks(example)), *words, *[None] * len(after)])
+
+    @staticmethod
+    def _split(tokenizer: Tokenizer, text: str) -> list[str]:
+        whole: Any = unmarked(tokenizer)
+        words: list[str] = whole.split(text)
+        return words
+
+    def reader(self, example: Example) -> Reader:
+        """The target's tokenizer; where words are copied, with the source's own."""
+        if not (self.copies and self._whole_words):
+            return self.target_tokenizer
+        return WithOwnWords(self.target_tokenizer, own_words(self.source_words(example), self._known))
 
     def collate(self, examples: Sequence[EncodedExample]) -> Batch:
         """Pad to the right and stack. Targets are there when every example has one."""
@@ -139,11 +200,14 @@ class PairTask(TextTask):
         targets = [example.target for example in examples if example.target is not None]
         if len(targets) == len(examples):
             target, target_mask = padded(targets, self.target_tokenizer.pad_id)
-        return Batch(source, source_mask, target, target_mask, [example.id for example in examples])
+        batch = Batch(source, source_mask, target, target_mask, [example.id for example in examples])
+        if self.copies:
+            batch.extras = copy_extras([_copies(example) for example in examples], self.target_tokenizer.vocab_size)
+        return batch
 
     def source_ids(self, example: Example) -> list[int]:
         """The ids of the source that the model reads, what is put before and after it among them."""
-        return self.encode_sources([example.source])[0]
+        return self.cut(self.encode_sources([example.source])[0])
 
     def source_tokens(self, example: Example) -> list[str]:
         """The tokens of the source that the model reads, what is put before and after it among them."""
@@ -161,30 +225,28 @@ class PairTask(TextTask):
         Raises:
             UserError: the tokens are not whole words, or the decoder gives no attention over them.
         """
-        source, target = unmarked(self.source_tokenizer), unmarked(self.target_tokenizer)
-        if not (isinstance(source, WholeWords) and isinstance(target, WholeWords)):
+        if not self._whole_words:
             raise UserError("unknown words can be replaced where both tokenizers have whole words for tokens ('word')")
-        [unknown], given = target.words([target.unk_id]), source.split(self.learnt_from(example))
-        read = len(self.source_ids(example)) - len(self.source_tokenizer.suffix)
-        before = max(0, read - len(given))  # a mark, or what the tokenizer puts there
-        given = given[: read - before]
+        given, target = self.source_words(example), unmarked(self.target_tokenizer)
+        assert isinstance(target, WholeWords)
+        reader = WithOwnWords(self.target_tokenizer, own_words(given, self._known) if self.copies else [])
+        [unknown] = reader.words([self.target_tokenizer.unk_id])
         texts = []
         for hypothesis in hypotheses:
             if hypothesis.attention is None:
                 raise UserError("unknown words are replaced as attention says, and this run's decoder gives none")
-            words = target.words(self.without_eos(hypothesis))
-            attention = hypothesis.attention[:, before:]
-            texts.append(target.join(replace_unknown(words, unknown, given, attention, dictionary)))
+            words = reader.words(self.without_eos(hypothesis))
+            texts.append(target.join(replace_unknown(words, unknown, given, hypothesis.attention, dictionary)))
         return self.output(example, hypotheses, texts)
 
     def decode_aligned(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
         """As :meth:`decode`, with ``facts["word_alignment"]``: [source word, target word] pairs."""
         output = self.decode(example, hypotheses)
-        source = words_of(self.source_tokenizer, self.source_ids(example))
+        source, reader = words_of(self.source_tokenizer, self.source_ids(example)), self.reader(example)
         for one, hypothesis in zip([output, *output.alternatives], hypotheses, strict=False):
             if hypothesis.attention is None:
                 raise UserError("words are aligned as attention says, and this run's decoder gives none")
-            target = words_of(self.target_tokenizer, self.without_eos(hypothesis))
+            target = words_of(reader, self.without_eos(hypothesis))
             one.facts["word_alignment"] = word_alignment(source, target, hypothesis.attention)
         return output
 
@@ -234,3 +296,18 @@ class PairTask(TextTask):
         self.source_spec = SourceSpec(self.source_tokenizer.vocab_size, self.source_tokenizer.pad_id)
         self.target_spec = self._target_spec()
         self.target_prefix = self.target_tokenizer.prefix
+        if self.copies and self._whole_words:
+            t: Any = unmarked(self.target_tokenizer)
+            tokens = [i for i in range(t.vocab_size) if i not in (t.pad_id, t.bos_id, t.eos_id, t.unk_id)]
+            self._known = dict(zip(t.words(tokens), tokens, strict=True))
+
+
+def _copies(example: EncodedExample) -> list[int]:
+    """What can be copied of an example's source."""
+    copies: list[int] = example.extras.get(COPIES, [])
+    if len(copies) != len(example.source):
+        raise DataError(
+            f"example {example.id}: has {len(example.source)} source tokens and {len(copies)} to copy: with "
+            "task.copying a transform may not change the ids of a source in number"
+        )
+    return copies

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
 from seq2seq_kit.config import component_field
 from seq2seq_kit.data.readers import Examples
-from seq2seq_kit.interfaces import EncodedExample, Example
+from seq2seq_kit.interfaces import Example
 from seq2seq_kit.tasks.pairs import PairConfig, PairTask
+
+T = TypeVar("T")
 
 
 class SummarizationConfig(PairConfig):
@@ -66,28 +68,27 @@ class Summarization(PairTask):
         """A text, or a record with it and, where it has one, with its summary."""
         return Example(given) if isinstance(given, str) else self._from_record(given, self.config.references_field)
 
-    def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
-        """As for every pair, sources cut to ``max_source_length`` tokens, and counted for :meth:`notices`."""
-        encoded = super().encode(examples)
-        for one in encoded:
-            whole, one.source = one.source, self._shortened(one.source)
-            self._cut += len(whole) > len(one.source)
-        self._read += sum(1 for example in examples if example.source)
+    def encode_sources(self, sources: Sequence[str]) -> list[list[int]]:
+        """Ids of whole sources; those that are to be cut are counted for :meth:`notices`."""
+        encoded = super().encode_sources(sources)
+        self._cut += sum(1 for ids in encoded if len(ids) > self.config.max_source_length)
+        self._read += sum(1 for source in sources if source)
         return encoded
 
     def source_ids(self, example: Example) -> list[int]:
         """The ids of the source that are read, what is put before and after it among them."""
-        return self._shortened(super().source_ids(example))
+        [ids] = super().encode_sources([example.source])
+        return self.cut(ids)
 
-    def _shortened(self, ids: list[int]) -> list[int]:
+    def cut(self, items: list[T]) -> list[T]:
         """What is read of a source, what the tokenizer puts around it included."""
-        if len(ids) <= self.config.max_source_length:
-            return ids
+        if len(items) <= self.config.max_source_length:
+            return items
         before, after = len(self.source_tokenizer.prefix), len(self.source_tokenizer.suffix)
-        text = ids[before : len(ids) - after]
+        text = items[before : len(items) - after]
         room = self.config.max_source_length - before - after
         first = {"end": room, "start": 0, "middle": (room + 1) // 2}[self.config.truncation]
-        return [*ids[:before], *text[:first], *text[len(text) - (room - first) :], *ids[len(ids) - after :]]
+        return [*items[:before], *text[:first], *text[len(text) - (room - first) :], *items[len(items) - after :]]
 
     def notices(self) -> list[str]:
         """How many sources were cut since the last call."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seq2seq_kit.config import ComponentConfig
+from seq2seq_kit.decoding.copying import Reader
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.interfaces import Example, Output, TargetSpec, Task, Tokenizer
@@ -31,10 +32,14 @@ class TextTask(Task):
         """The tokens of the source that attention looks at, as a person would read them."""
         return []
 
+    def reader(self, example: Example) -> Reader:
+        """What makes text of the ids of this example's outputs."""
+        return self.target_tokenizer
+
     def decode(self, example: Example, hypotheses: Sequence[Hypothesis]) -> Output:
         """The best hypothesis as text, the others as its alternatives; an empty text where there is none."""
-        texts = [self.target_tokenizer.decode(self.without_eos(hypothesis)) for hypothesis in hypotheses]
-        return self.output(example, hypotheses, texts)
+        reader = self.reader(example)
+        return self.output(example, hypotheses, [reader.decode(self.without_eos(h)) for h in hypotheses])
 
     def without_eos(self, hypothesis: Hypothesis) -> list[int]:
         """The tokens of a hypothesis but for the EOS at its end."""
@@ -44,7 +49,7 @@ class TextTask(Task):
     def output(self, example: Example, hypotheses: Sequence[Hypothesis], texts: Sequence[str]) -> Output:
         """The output of hypotheses with these texts."""
         source_tokens = self.source_tokens(example)
-        named = self.target_tokenizer.tokens
+        named = self.reader(example).tokens
         outputs = [
             Output(
                 text,

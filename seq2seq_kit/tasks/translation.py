@@ -86,6 +86,10 @@ class Translation(PairTask):
         """The source, without the tag of the target language."""
         return self._language_and_text(example.source)[1]
 
+    def marks(self, example: Example) -> int:
+        """1 where there is the mark of a language."""
+        return int(self._language_and_text(example.source)[0] is not None)
+
     def encode_sources(self, sources: Sequence[str]) -> list[list[int]]:
         """Ids of sources, with the mark of the target language before the text."""
         if self._marked is None:

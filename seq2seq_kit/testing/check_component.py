@@ -76,7 +76,7 @@ def _transform(cls: Any, config: Any) -> Any:
 
 TESTERS = {
     "encoder": Tester(_encoder, lambda built: check_encoder(*built), ENCODER_CHECKS),
-    "decoder": Tester(_decoder, lambda built: check_decoder(*built), DECODER_CHECKS),
+    "decoder": Tester(_decoder, lambda built: check_decoder(*built, target=TARGET), DECODER_CHECKS),
     "attention": Tester(
         lambda cls, config: cls(config, QUERY_SIZE, MEMORY),
         lambda attention: check_attention(attention, MEMORY, QUERY_SIZE),

@@ -10,6 +10,7 @@ from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Decoder, Memory, MemorySpec, TargetSpec
 from seq2seq_kit.testing.checks import Check, refuse_unknown, run_check
 from seq2seq_kit.testing.decoder_agreement import check_engine, check_forward, check_gradients
+from seq2seq_kit.testing.decoder_copying import check_copying
 from seq2seq_kit.testing.decoder_independence import check_reorder, check_sentences, check_slots
 from seq2seq_kit.testing.decoder_native import check_native
 from seq2seq_kit.testing.decoder_padding import check_empty, check_padding
@@ -32,6 +33,7 @@ CHECKS = (
     Check("sentences", "sentences that leave change nothing for the rest", check_sentences, ("slots",)),
     Check("reorder", "reordered hypotheses score as what they continue", check_reorder, ("sentences",)),
     Check("forward", "forward and output score as steps do", check_forward, ("slots",)),
+    Check("copying", "words of the source's own are read as unknown", check_copying, ("forward",)),
     Check("padding", "padding changes nothing", check_padding, ("self",)),
     Check("empty", "a source without any token is scored or refused", check_empty, ("padding",)),
     Check("gradients", "steps send the gradients that forward sends", check_gradients, ("forward",)),
@@ -63,7 +65,8 @@ def check_decoder(
         memory: what to decode from: its sizes (a random one is made); or a ``Memory``, as your encoder gives it for a
             batch of two or more sentences of unlike lengths; extras of shape [B, S', ...] are taken to be about source
             positions. None: the decoder is a language model.
-        target: the vocabulary; default: as many tokens as ``step`` scores, and the special ids of ``TargetSpec``.
+        target: the vocabulary; default: as many tokens as ``step`` scores, and the special ids of ``TargetSpec``. A
+            decoder that copies needs it.
         skip: names of checks to leave out.
 
     Returns: what was checked, when no fault was found. ``print`` shows it.

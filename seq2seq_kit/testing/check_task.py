@@ -99,7 +99,8 @@ def _check_encode(probe: _Probe) -> None:
             )
         if target.eos_id in one.target[:-1] or target.pad_id in one.target:
             raise Fault(f"the target of example {example.id} has EOS or padding before its end: {one.target}")
-        outside = [i for i in one.target if not 0 <= i < target.vocab_size]
+        own = probe.prepared.collate([one]).extras["own_words"].shape[1] if probe.prepared.copies else 0
+        outside = [i for i in one.target if not 0 <= i < target.vocab_size + own]
         if outside:
             raise Fault(f"the target of example {example.id} has id {outside[0]} of {target.vocab_size}")
         source = probe.prepared.source_spec
@@ -167,6 +168,30 @@ def _check_padding(probe: _Probe) -> None:
     without = probe.prepared.collate([replace(one, target=None) for one in encoded])
     if without.target is not None:
         raise Fault("a batch of examples without targets has a target; it must be None, as it is in decoding")
+
+
+def _check_copies(probe: _Probe) -> None:
+    """What can be copied is said of each source position, and is alike alone and in a batch."""
+    if not probe.prepared.copies:  # it promises nothing
+        return
+    encoded, known = probe.encoded(), probe.prepared.target_spec.vocab_size
+    batch = probe.prepared.collate(encoded)
+    copies, own_words = batch.extras["copies"], batch.extras["own_words"]
+    if copies.shape != batch.source_mask.shape or own_words.shape[0] != len(encoded) or own_words.dtype != torch.bool:
+        raise Fault(
+            f"copies has shape {list(copies.shape)}, and own_words {list(own_words.shape)} is {own_words.dtype}; they "
+            f"must be [B, S] = {list(batch.source_mask.shape)} and [B, N] bool"
+        )
+    for b, one in enumerate(encoded):
+        alone, found = probe.prepared.collate([one]), copies[b][batch.source_mask[b]]
+        own = set((known + own_words[b].nonzero().flatten()).tolist())
+        strange = {i for i in found.tolist() if not -1 <= i < known} ^ own
+        if strange:
+            raise Fault(f"of example {one.id}, id {min(strange)} is either in copies or in own_words, not in both")
+        if not torch.equal(found, alone.extras["copies"][0]):
+            raise Fault(f"example {one.id} has other words to copy in a batch of its own")
+        if one.target is not None and {i for i in one.target if i >= known} - own:
+            raise Fault(f"the target of example {one.id} has a word of the source's own that is not in own_words")
 
 
 def _check_decode(probe: _Probe) -> None:
@@ -238,6 +263,7 @@ TASK_CHECKS = (
     Check("alone", "an example is encoded alike alone and among others", _check_alone, ("encode",)),
     Check("collate", "a batch is padded to the right, with masks", _check_collate, ("encode",)),
     Check("padding", "an example is the same in every batch", _check_padding, ("collate",)),
+    Check("copies", "what can be copied are words of the vocabulary or the source's own", _check_copies, ("collate",)),
     Check("decode", "the ids of a target are decoded to its text", _check_decode, ("encode",)),
     Check("nothing", "no hypothesis at all is an empty output", _check_nothing, ("decode",)),
     Check("metrics", "correct outputs score better than wrong ones", _check_metrics, ("prepare",)),

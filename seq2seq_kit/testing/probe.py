@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Decoder, DecoderState, Memory, MemorySpec, StepOutput, TargetSpec
-from seq2seq_kit.testing.tiny import LENGTHS, random_memory
+from seq2seq_kit.testing.tiny import LENGTHS, random_copies, random_memory
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -122,6 +122,12 @@ def make_probe(decoder: Decoder, memory: Memory | MemorySpec | None, target: Tar
     example = next((p for p in decoder.parameters() if p.is_floating_point()), torch.empty(0))
     if isinstance(memory, MemorySpec):
         memory = random_memory(memory, example)
+        if decoder.copies:
+            if target is None:
+                raise UserError(
+                    "a decoder that copies is checked with the vocabulary that it was built with: give target"
+                )
+            memory.extras = random_copies(memory.mask.cpu(), target.vocab_size)
     memory = map_memory(memory, lambda x: x.detach().clone().to(example.device))
     batch_size = len(LENGTHS) if memory is None else memory.mask.shape[0]
     target = target or TargetSpec(_vocab_size(decoder, memory, batch_size, example.device))

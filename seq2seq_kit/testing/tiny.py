@@ -58,6 +58,15 @@ def tiny_batch(
     return batch
 
 
+def random_copies(mask: torch.Tensor, vocab_size: int) -> dict[str, torch.Tensor]:
+    """What a task that copies says of sentences with this ``mask`` [B, S]: there is nothing to copy at the first
+    position, the next ones hold words of the sentence's own, and the others words of the vocabulary."""
+    own, place = mask.sum(1, keepdim=True) // 3, torch.arange(mask.shape[1])  # [B, 1], [S]
+    known = torch.randint(min(4, vocab_size - 1), vocab_size, mask.shape)
+    copies = torch.where(place <= own, vocab_size + place - 1, known)
+    return {"copies": copies.masked_fill(~mask | (place == 0), -1), "own_words": torch.arange(int(own.max())) < own}
+
+
 def random_memory(spec: MemorySpec, example: torch.Tensor) -> Memory:
     """A memory of these sizes, of sentences of unlike lengths; what stands in the padding is as random as the rest.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from seq2seq_kit.errors import ConfigError
 from seq2seq_kit.interfaces import Criterion, Task
 from seq2seq_kit.model import Model, build_model
 from seq2seq_kit.registry import build
@@ -48,6 +49,7 @@ def build_parts(config: RunConfig, task: Task, corpus: Corpus, processes: Proces
     training = config.training
     shared = task.shared_vocabulary
     model = build_model(config.model, task.source_spec, task.target_spec, shared_vocabulary=shared)
+    _check_copying(config, task, model)
     model.to(processes.device)
     if start is not None:
         start_from(start, model, task)
@@ -63,3 +65,19 @@ def build_parts(config: RunConfig, task: Task, corpus: Corpus, processes: Proces
         check_shardable(learner)
     optimizer = make_optimizer(training, learner)
     return Parts(learner, shadow, optimizer, Updater(training, learner, optimizer, processes))
+
+
+def _check_copying(config: RunConfig, task: Task, model: Model) -> None:
+    """Task and decoder agree on whether targets may hold words of the source's own."""
+    if task.copies == model.decoder.copies:
+        return
+    decoder = config.model.decoder.name
+    if task.copies:
+        raise ConfigError(
+            f"task.copying: the decoder {decoder!r} copies no words of the source: use one that does, such as 'copy' "
+            "of the plugin seq2seq-kit-copy, or leave copying out"
+        )
+    raise ConfigError(
+        f"model.decoder: {decoder!r} copies words of the source, and the task {config.task.name!r} does not say which "
+        "there are: set task.copying to true"
+    )

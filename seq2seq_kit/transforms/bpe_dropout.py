@@ -50,4 +50,7 @@ class BPEDropout(Transform):
             for tokenizer in {id(t): t for t in (tokenizers[side] for side in self.config.sides)}.values():
                 stack.enter_context(tokenizer.sampling(self.config.rate, generator))
             [sampled] = self._task.encode([example])
-        return replace(encoded, **{side: getattr(sampled, side) for side in self.config.sides})
+        changed = {side: getattr(sampled, side) for side in self.config.sides}
+        if "source" in changed:  # what is said there of source tokens
+            changed["extras"] = {**encoded.extras, **sampled.extras}
+        return replace(encoded, **changed)

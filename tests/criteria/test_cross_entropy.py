@@ -50,6 +50,17 @@ def test_the_smoothed_label_is_a_distribution_spread_over_the_others(smoothing: 
     assert not out.nll.requires_grad and not out.correct.requires_grad
 
 
+def test_what_is_impossible_is_no_other_token() -> None:
+    scores, target = example()
+    barred = torch.cat([scores, torch.full((3, 5, 2), -torch.inf)], -1)  # words that another sentence has
+    for smoothing in (0.0, 0.1):
+        expected = criterion(smoothing)(scores.log_softmax(-1), "log_probs", target, MASK)
+        found = criterion(smoothing)(barred.log_softmax(-1), "log_probs", target, MASK)
+        torch.testing.assert_close(found.loss, expected.loss)
+        (gradient,) = torch.autograd.grad(found.loss, scores)
+        assert gradient.isfinite().all()
+
+
 def test_padding_counts_nowhere() -> None:
     scores, target = example()
     out = criterion(0.1)(scores, "logits", target, MASK)

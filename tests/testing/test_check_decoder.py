@@ -53,6 +53,15 @@ def test_decoders_that_copy_or_have_no_state_are_sound() -> None:
     assert not check_decoder(Bigrams()).faults
 
 
+def test_what_is_wrong_with_words_of_the_sources_own_is_named() -> None:
+    with pytest.raises(ContractError, match=r"FAILED  copying: after a word of the source's own .* \(scores at step 1"):
+        check_decoder(faulty.ReadsCopiesAsAnother(), SPEC, target=TARGET)
+    with pytest.raises(ContractError, match="FAILED  copying: ids of V and more must be scored where own_words says"):
+        check_decoder(faulty.CopiesAnyPosition(), SPEC, target=TARGET)
+    with pytest.raises(UserError, match="a decoder that copies is checked with the vocabulary"):
+        check_decoder(faulty.CopiesAnyPosition(), SPEC)
+
+
 PLANTED: dict[type[SoundDecoder], tuple[str, str]] = {
     faulty.RowsOnSelf: ("self", r"decoding changes self.kept; .* goes into rows or history"),
     faulty.MemoryOnSelf: ("self", r"decoding changes self.memory; .* to a source into sentences"),
