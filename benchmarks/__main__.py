@@ -29,6 +29,7 @@ QUESTIONS = (
     "cmudict",
     "scan",
     "speech_digits",
+    "summaries",
     "stress_decode",
     "train_speed",
     "train_losses",

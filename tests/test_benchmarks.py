@@ -14,7 +14,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from benchmarks import cmudict, decode_characters, plain_loop, scan, speech_digits
+from benchmarks import cmudict, decode_characters, plain_loop, scan, speech_digits, summaries
 from benchmarks.__main__ import QUESTIONS, main
 from benchmarks.decode_recurrent import random_model
 from benchmarks.support import harness, load, results, searching, sequences, translation
@@ -230,6 +230,15 @@ def test_the_training_configurations_are_valid(path: Path) -> None:
 
 def test_references_become_sacrebleus_streams() -> None:
     assert translation._streams([["a", "b"], ["c"]]) == [["a", "c"], ["b", None]]
+
+
+def test_the_e_mails_that_choose_the_checkpoint_are_held_out(tmp_path: Path) -> None:
+    source = tmp_path / "all.jsonl"
+    source.write_text("".join(f"{{\"id\": {i}}}\n" for i in range(600)), encoding="utf-8")
+    summaries.prepare(source, tmp_path)
+    train, held_out = ((tmp_path / f"{part}.jsonl").read_text().splitlines() for part in ("train", "validation"))
+    assert (len(train), len(held_out), len({*train, *held_out})) == (100, 500, 600)
+    assert held_out != sorted(held_out, key=lambda line: json.loads(line)["id"])  # drawn
 
 
 def test_strings_of_digits_are_what_their_texts_say(tmp_path: Path) -> None:
