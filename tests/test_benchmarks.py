@@ -234,7 +234,7 @@ def test_references_become_sacrebleus_streams() -> None:
 
 def test_the_e_mails_that_choose_the_checkpoint_are_held_out(tmp_path: Path) -> None:
     source = tmp_path / "all.jsonl"
-    source.write_text("".join(f"{{\"id\": {i}}}\n" for i in range(600)), encoding="utf-8")
+    source.write_text("".join(f'{{"id": {i}}}\n' for i in range(600)), encoding="utf-8")
     summaries.prepare(source, tmp_path)
     train, held_out = ((tmp_path / f"{part}.jsonl").read_text().splitlines() for part in ("train", "validation"))
     assert (len(train), len(held_out), len({*train, *held_out})) == (100, 500, 600)

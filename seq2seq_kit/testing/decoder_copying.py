@@ -27,8 +27,8 @@ def check_copying(probe: Probe) -> None:
     )
     where = probe.first_difference(probe.run(probe.start(), copied), probe.run(probe.start(), unknown))
     if where is None:
-        taught = (probe.teach(paths[:, 0], probe.memory)[0] for paths in (copied, unknown))
-        apart = probe.difference(*taught, ("sentence", "position"))
+        found, expected = (probe.teach(paths[:, 0], probe.memory)[0] for paths in (copied, unknown))
+        apart = probe.difference(found, expected, ("sentence", "position"))
         where = apart and f"scores of forward, {apart}"
     if where:
         raise Fault(f"after a word of the source's own the scores are not those after unk_id ({where}); it is unknown")

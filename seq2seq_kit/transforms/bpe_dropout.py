@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -50,7 +50,7 @@ class BPEDropout(Transform):
             for tokenizer in {id(t): t for t in (tokenizers[side] for side in self.config.sides)}.values():
                 stack.enter_context(tokenizer.sampling(self.config.rate, generator))
             [sampled] = self._task.encode([example])
-        changed = {side: getattr(sampled, side) for side in self.config.sides}
+        changed: dict[str, Any] = {side: getattr(sampled, side) for side in self.config.sides}
         if "source" in changed:  # what is said there of source tokens
             changed["extras"] = {**encoded.extras, **sampled.extras}
         return replace(encoded, **changed)
