@@ -56,7 +56,8 @@ def copy_extras(copies: Sequence[Sequence[int]], first: int) -> TensorDict:
 
 @dataclass(frozen=True)
 class WithOwnWords:
-    """A tokenizer of whole words that also reads the ids of one source's own words, after its entries."""
+    """A tokenizer of whole words that also reads the ids of one source's own words, after its entries; an id that the
+    source does not have is an unknown word."""
 
     tokenizer: Tokenizer
     own: Sequence[str]
@@ -77,8 +78,13 @@ class WithOwnWords:
 
     def words(self, ids: Sequence[int]) -> list[str]:
         """The words of ids, as the tokenizer joins them."""
-        first = self.tokenizer.vocab_size
-        return [self.own[i - first] if i >= first else self._whole.words([i])[0] for i in ids]
+        first, unknown = self.tokenizer.vocab_size, self.tokenizer.unk_id
+        return [
+            self.own[i - first]
+            if first <= i < first + len(self.own)
+            else self._whole.words([i if i < first else unknown])[0]
+            for i in ids
+        ]
 
     @property
     def _whole(self) -> Any:
