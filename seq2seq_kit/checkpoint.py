@@ -132,17 +132,26 @@ def load_run(run: Path, which: Literal["best", "last"] = "best", device: torch.d
     path = run / (BEST if which == "best" else LAST)
     if which == "best" and not path.exists() and (run / LAST).exists():
         raise CheckpointError(f"{path}: there is none yet: the first validation writes it; the last state can be used")
-    tensors, facts = read_tensors(path)
-    if which == "last":
-        tensors = {name[len(MODEL_PREFIX) :]: x for name, x in tensors.items() if name.startswith(MODEL_PREFIX)}
     shared = task.shared_vocabulary
     model = build_model(config.model, task.source_spec, task.target_spec, shared_vocabulary=shared).to(device)
-    for saved in manifest.components:
-        if saved.path.startswith("model.") and _is_older(saved):
-            with _taking_over(run, saved):
-                tensors = migrated_state(_class(saved), model, tensors, saved.state_version)
+    older = [saved for saved in manifest.components if saved.path.startswith("model.") and _is_older(saved)]
+    places = {} if older else _places(model)
+    tensors, facts = read_tensors(path, places, "" if which == "best" else MODEL_PREFIX)
+    for saved in older:
+        with _taking_over(run, saved):
+            tensors = migrated_state(_class(saved), model, tensors, saved.state_version)
     load_weights(model, tensors, path)
     return LoadedRun(config, task, model, manifest, facts)
+
+
+def _places(model: nn.Module) -> dict[str, Tensor]:
+    """Where the weights of a model lie, so that they can be read there: nowhere, if one of its modules takes its own
+    over in a way of its own."""
+    for module in model.modules():
+        load = getattr(module._load_from_state_dict, "__func__", None)
+        if load is not nn.Module._load_from_state_dict or module._load_state_dict_pre_hooks:
+            return {}
+    return dict([*model.named_parameters(), *model.named_buffers()])
 
 
 def load_run_config(

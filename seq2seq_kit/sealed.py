@@ -10,25 +10,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import safetensors
 
 from seq2seq_kit.errors import CheckpointError
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 _ZEROS = "0" * 64
 _SEAL = re.compile(rb'"sha256":\s?"([0-9a-f]{64})"')
 _LENGTH_BYTES = 8  # of the header's length, at the start of a safetensors file
+_CHUNK = 2**20  # bytes of a file that are hashed at a time
+_DTYPES = {
+    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "C64": "complex64"},
+    **{"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "BOOL": "bool", "U8": "uint8"},
+    **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8"},
+}
+"""torch's names of what safetensors calls so."""
 
 
 @contextmanager
@@ -87,7 +94,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: is damaged: it is not valid JSON ({error})") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{path}: is damaged: it must hold a JSON object")
-    _check_seal(path, data, len(data))
+    _check_seal(path, data)
     del values["sha256"]
     return values
 
@@ -103,7 +110,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     metadata = {name: json.dumps(value) for name, value in facts.items()}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     data = _with_sorted_header(safetensors.torch.save(contiguous, {**metadata, "sha256": _ZEROS}))
-    write_atomically(path, _seal(data, _header_end(path, data)))
+    write_atomically(path, _seal(data, _header_end(path, data, len(data))))
 
 
 def _with_sorted_header(data: bytes) -> bytearray:
@@ -117,18 +124,60 @@ def _with_sorted_header(data: bytes) -> bytearray:
     return sorted_
 
 
-def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the facts of :func:`write_tensors`; raises :class:`CheckpointError` where it is damaged."""
-    import safetensors.torch
+def read_tensors(
+    path: Path, into: Mapping[str, Tensor] | None = None, prefix: str = ""
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors, on the CPU, and the facts of :func:`write_tensors`. Each is read into its place: there is no second
+    copy of it.
 
-    data = _read(path)
-    _check_seal(path, data, _header_end(path, data))
-    try:
-        _, metadata = _header(data[_LENGTH_BYTES : _header_end(path, data)])
-        tensors = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: is not a checkpoint of this kit: {error}") from None
-    return {name: tensor.to(device) for name, tensor in tensors.items()}, metadata
+    Args:
+        into: tensors to be filled and returned in the place of new ones, by the names that are returned, where shape
+            and type are those of the file. After an error they hold anything.
+        prefix: read only the tensors whose names start so, and return them without it.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not of this kit.
+    """
+    with _explain_read_errors(path), path.open("rb") as file:
+        header, begin = _checked_header(path, file)
+        size = file.tell() - begin
+        headers, facts = _parsed(path, header)
+        tensors = {}
+        for name, one in headers.items():
+            if not name.startswith(prefix):
+                continue
+            own = name[len(prefix) :]
+            try:
+                tensors[own] = _place(one, size, (into or {}).get(own))
+                file.seek(begin + one.offsets[0])
+                _fill(tensors[own], file)
+            except (ValueError, KeyError, TypeError) as error:
+                raise CheckpointError(f"{path}: is not a checkpoint of this kit: {name}: {error}") from None
+    return tensors, facts
+
+
+def _place(header: TensorHeader, size: int, given: Tensor | None) -> Tensor:
+    """Where a tensor is read to: ``given``, where that is like it. ``size``: bytes of all tensors in the file."""
+    import torch
+
+    shape, dtype, (begin, end) = header.shape, getattr(torch, _DTYPES[header.dtype]), header.offsets
+    if not 0 <= begin <= end <= size or end - begin != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"a tensor of {header.dtype} {[*shape]} cannot lie at {begin}:{end} of {size} bytes")
+    if given is not None and given.is_cpu and given.is_contiguous() and (given.dtype, given.shape) == (dtype, shape):
+        return given.detach()
+    return torch.empty(shape, dtype=dtype)
+
+
+def _fill(tensor: Tensor, file: BinaryIO) -> None:
+    """Read as many bytes as the tensor has."""
+    import torch
+
+    rest = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    while rest:
+        count = file.readinto(rest)  # type: ignore[attr-defined]
+        if not count:
+            raise ValueError("it ends before its tensors do")
+        rest = rest[count:]
 
 
 @dataclass(frozen=True)
@@ -138,6 +187,8 @@ class TensorHeader:
     shape: tuple[int, ...]
     dtype: str
     """As safetensors names it: ``F32``, ``BF16``, ``I64``, …"""
+    offsets: tuple[int, int]
+    """Where its bytes begin and end, behind the header."""
 
 
 def read_headers(path: Path) -> tuple[dict[str, TensorHeader], dict[str, Any]]:
@@ -146,10 +197,8 @@ def read_headers(path: Path) -> tuple[dict[str, TensorHeader], dict[str, Any]]:
     Raises:
         CheckpointError: the file is missing or damaged, its tensors included.
     """
-    data = _read(path)
-    end = _header_end(path, data)
-    _check_seal(path, data, end)
-    return _parsed(path, data[_LENGTH_BYTES:end])
+    with _explain_read_errors(path), path.open("rb") as file:
+        return _parsed(path, _checked_header(path, file)[0])
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -158,14 +207,18 @@ def read_facts(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is missing, or has no such header.
     """
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
-            if length > path.stat().st_size:
-                raise CheckpointError(f"{path}: is damaged or truncated")
-            return _parsed(path, file.read(length))[1]
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    with _explain_read_errors(path), path.open("rb") as file:
+        end = _header_end(path, file.read(_LENGTH_BYTES), os.fstat(file.fileno()).st_size)
+        return _parsed(path, file.read(end - _LENGTH_BYTES))[1]
+
+
+def _checked_header(path: Path, file: BinaryIO) -> tuple[bytes, int]:
+    """The header of a safetensors file, and where it ends; the file is read to its end, and its digest compared."""
+    length = file.read(_LENGTH_BYTES)
+    end = _header_end(path, length, os.fstat(file.fileno()).st_size)
+    header = file.read(end - _LENGTH_BYTES)
+    _check_seal(path, length + header, iter(lambda: file.read(_CHUNK), b""))
+    return header, end
 
 
 def _parsed(path: Path, header: bytes) -> tuple[dict[str, TensorHeader], dict[str, Any]]:
@@ -181,7 +234,7 @@ def _header(header: bytes) -> tuple[dict[str, TensorHeader], dict[str, Any]]:
     metadata = values.pop("__metadata__")
     facts = {name: json.loads(value) for name, value in metadata.items() if name != "sha256"}
     order = sorted(values.items(), key=lambda item: item[1]["data_offsets"])
-    return {name: TensorHeader(tuple(one["shape"]), one["dtype"]) for name, one in order}, facts
+    return {n: TensorHeader(tuple(x["shape"]), x["dtype"], tuple(x["data_offsets"])) for n, x in order}, facts
 
 
 def digest(path: Path) -> str:
@@ -190,19 +243,26 @@ def digest(path: Path) -> str:
 
 
 def _read(path: Path) -> bytes:
-    try:
+    with _explain_read_errors(path):
         return path.read_bytes()
+
+
+@contextmanager
+def _explain_read_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such file") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _header_end(path: Path, data: bytes | bytearray) -> int:
-    """Where a safetensors file's header ends: 8 bytes of length (little-endian), then so much JSON."""
-    end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
-    if len(data) < _LENGTH_BYTES or end > len(data):
-        raise CheckpointError(f"{path}: is damaged or truncated: its header does not fit into its {len(data)} bytes")
+def _header_end(path: Path, start: bytes | bytearray, size: int) -> int:
+    """Where the header of a safetensors file of ``size`` bytes ends: 8 bytes of length (little-endian), with which
+    ``start`` begins, then so much JSON."""
+    end = _LENGTH_BYTES + int.from_bytes(start[:_LENGTH_BYTES], "little")
+    if size < _LENGTH_BYTES or end > size:
+        raise CheckpointError(f"{path}: is damaged or truncated: its header does not fit into its {size} bytes")
     return end
 
 
@@ -219,27 +279,29 @@ def _seal(data: bytearray, end: int) -> bytearray:
     """Write the digest over the zeros that :data:`_SEAL` finds before ``end``, and return ``data``."""
     found = _SEAL.search(data, 0, end)
     assert found is not None
-    data[found.start(1) : found.end(1)] = _digest_around(data, found.start(1), found.end(1)).encode()
+    data[found.start(1) : found.end(1)] = _hash_around(data, *found.span(1)).hexdigest().encode()
     return data
 
 
-def _check_seal(path: Path, data: bytes, end: int) -> None:
+def _check_seal(path: Path, head: bytes, rest: Iterable[bytes] = ()) -> None:
+    """Check a file that is ``head``, in which its digest is, and ``rest``."""
     # Inside a JSON string the quotes would be escaped, so only the field itself can match.
-    found = _SEAL.search(data, 0, end)
+    found = _SEAL.search(head)
     if found is None:
         raise CheckpointError(f"{path}: holds no sha256 of its content: it was damaged, or not written by this kit")
-    if _digest_around(data, found.start(1), found.end(1)) != found.group(1).decode():
+    sha256 = _hash_around(head, *found.span(1))
+    for chunk in rest:
+        sha256.update(chunk)
+    if sha256.hexdigest() != found.group(1).decode():
         raise CheckpointError(
             f"{path}: is damaged: its content does not match its sha256 (truncated, or changed after it was written)"
         )
 
 
-def _digest_around(data: bytes | bytearray, start: int, end: int) -> str:
+def _hash_around(data: bytes | bytearray, start: int, end: int) -> hashlib._Hash:
     """The SHA-256 of ``data`` with zeros in place of the digest at ``start:end``; copies nothing."""
-    view = memoryview(data)
-    sha256 = hashlib.sha256(view[:start])
-    sha256.update(_ZEROS.encode())
-    sha256.update(view[end:])
-    digits = sha256.hexdigest()
-    view.release()
-    return digits
+    with memoryview(data) as view:
+        sha256 = hashlib.sha256(view[:start])
+        sha256.update(_ZEROS.encode())
+        sha256.update(view[end:])
+    return sha256

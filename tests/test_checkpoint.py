@@ -21,6 +21,7 @@ from seq2seq_kit.components import Component
 from seq2seq_kit.config import component_sections
 from seq2seq_kit.errors import CheckpointError
 from seq2seq_kit.manifest import read_manifest
+from seq2seq_kit.model import build_model
 from seq2seq_kit.plugins import BrokenPlugin, Plugins, Provided, Provider
 from seq2seq_kit.registry import Registry, registry
 from seq2seq_kit.run_config import load_config
@@ -58,6 +59,39 @@ def test_the_best_and_the_last_weights_come_back(run: Path) -> None:
         assert all(torch.equal(tensor, tensors[prefix + key]) for key, tensor in state.items())
         assert loaded.facts == facts
     assert load_run(run).facts["metrics"]["bleu"] >= 0
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_weights_are_read_where_they_lie(run: Path, monkeypatch: pytest.MonkeyPatch, which: Any) -> None:
+    """Without a second copy in memory, unless a module takes its own over in a way of its own."""
+    seen: dict[str, torch.Tensor] = {}
+
+    def spy(*arguments: Any) -> Any:
+        found = read_tensors(*arguments)
+        seen.update(found[0])
+        return found
+
+    monkeypatch.setattr(checkpoint, "read_tensors", spy)
+    state = load_run(run, which).model.state_dict()
+    assert seen.keys() == state.keys()
+    assert all(tensor.data_ptr() == state[key].data_ptr() for key, tensor in seen.items())
+
+    class Halving(nn.Linear):
+        def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
+            halved = {key: x / 2 for key, x in state_dict.items() if key.startswith(prefix)}
+            super()._load_from_state_dict(halved, prefix, *arguments)
+
+    def with_own_way(*arguments: Any, **more: Any) -> Any:
+        model = build_model(*arguments, **more)
+        model.decoder.output_layer.__class__ = Halving
+        return model
+
+    monkeypatch.setattr(checkpoint, "build_model", with_own_way)
+    own_way = load_run(run, which).model.state_dict()
+    for key, tensor in own_way.items():
+        factor = 0.5 if key.startswith("decoder.output_layer.") else 1.0
+        assert torch.equal(tensor, state[key] * factor)
+    assert all(tensor.data_ptr() != own_way[key].data_ptr() for key, tensor in seen.items())
 
 
 def test_the_configuration_comes_back(run: Path, tiny_config: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -36,6 +37,49 @@ def test_tensors_and_facts_come_back_exactly(tmp_path: Path) -> None:
     for name, tensor in TENSORS.items():
         assert torch.equal(tensors[name], tensor) and tensors[name].dtype == tensor.dtype
     assert torch.equal(tensors["transposed"], TENSORS["a"].T)
+
+
+def test_tensors_are_read_where_there_is_a_place_for_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    kinds = [torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int64, torch.uint8, torch.complex64]
+    more = {str(kind): torch.arange(3).to(kind) for kind in kinds} | {"number": torch.tensor(2.5)}
+    sealed.write_tensors(path, {**TENSORS, **more}, FACTS)
+    places = {name: torch.zeros_like(tensor) for name, tensor in (TENSORS | more).items()}
+    places["wide"] = torch.zeros(2, 3)
+    tensors, facts = sealed.read_tensors(path, places)
+    assert facts == FACTS and tensors.keys() == TENSORS.keys() | more.keys()
+    for name, tensor in (TENSORS | more).items():
+        assert torch.equal(tensors[name], tensor) and tensors[name].dtype == tensor.dtype
+        assert torch.equal(places[name], tensor) and tensors[name].data_ptr() == places[name].data_ptr()
+    for unlike in (torch.zeros(3, 2).T, torch.zeros(3, 2), torch.zeros(2, 3).double()):
+        assert torch.equal(sealed.read_tensors(path, {"a": unlike})[0]["a"], TENSORS["a"]) and not unlike.any()
+
+
+def test_some_are_read_by_the_start_of_their_names(tmp_path: Path) -> None:
+    path, place = tmp_path / "x.safetensors", torch.zeros(2, 3)
+    sealed.write_tensors(path, {"model.a": TENSORS["a"], "model.b": TENSORS["b"], "a": torch.ones(2)}, FACTS)
+    tensors, _ = sealed.read_tensors(path, {"a": place}, "model.")
+    assert tensors.keys() == {"a", "b"} and torch.equal(place, TENSORS["a"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}, r"\[2\] cannot lie at 0:4 of 8 bytes"),
+        ({"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}, "cannot lie at 0:16 of 8 bytes"),
+        ({"dtype": "F4", "shape": [2], "data_offsets": [0, 8]}, "F4"),
+        ({"dtype": "F32", "shape": 2, "data_offsets": [0, 8]}, "not a checkpoint of this kit"),
+        ([], "not a checkpoint of this kit"),
+    ],
+    ids=["short", "long", "type", "shape", "list"],
+)
+def test_a_header_that_tells_tales_is_refused(tmp_path: Path, entry: object, message: str) -> None:
+    header = bytearray(json.dumps({"__metadata__": {"sha256": "0" * 64}, "a": entry}).encode())
+    data = bytearray(len(header).to_bytes(8, "little")) + header + bytes(8)
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(sealed._seal(data, len(data)))
+    with pytest.raises(CheckpointError, match=message):
+        sealed.read_tensors(path)
 
 
 def test_the_same_content_makes_the_same_file(tmp_path: Path) -> None:
