@@ -17,6 +17,7 @@ from seq2seq_kit.decoding.documents import UNREADABLE, by_parts
 from seq2seq_kit.decoding.ensemble import Combination
 from seq2seq_kit.decoding.generate import Decoding, System, generate, ready
 from seq2seq_kit.decoding.hypothesis import Hypothesis
+from seq2seq_kit.decoding.light_model import LightModel
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.score import TargetScore, score_batch, score_ensemble
 from seq2seq_kit.decoding.score import rank as best_first
@@ -27,6 +28,7 @@ from seq2seq_kit.decoding.text_inputs import sentence_inputs
 from seq2seq_kit.device import check_device
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.interfaces import Example, Output, Precision, Processor
+from seq2seq_kit.model import Model
 from seq2seq_kit.registry import build, registry
 
 
@@ -84,7 +86,7 @@ class Pipeline:
         self.device = device
         self.config = loaded.config
         self.task = loaded.task
-        self.model = loaded.model.eval()
+        self._model = LightModel(loaded.model.eval(), run, which)
         self.verb = registry().find("task", self.config.task.name).component.verb
         self.processors: list[Processor] = [
             build("processor", section, self.task.target_spec) for section in self.config.processors
@@ -96,6 +98,16 @@ class Pipeline:
         self.precision = precision
         if stepper == "compiled":
             self.model.decoder.compiled = load_compiled(run, self.config, self.model.decoder, which)
+
+    @property
+    def model(self) -> Model:
+        """The run's model, in eval mode."""
+        return self._model.whole()
+
+    def _decoded(self) -> Model:
+        """The model to be decoded with: with native steppers alone, its weights need not all be there."""
+        light = self.stepper in ("auto", "native") and self.device.type == "cpu"
+        return self._model.light(self.precision) if light else self.model
 
     def __getattr__(self, name: str) -> Callable[..., list[Output]]:
         verb = self.__dict__.get("verb")
@@ -182,7 +194,9 @@ class Pipeline:
             options = replace(options, n_best=options.beam_size)
         if split_sentences and (n_best > 1 or how.get("align")):
             raise UserError("sentences are split for one output each, without alternatives and alignment")
-        decode = partial(generate, self.model, self.task, options=options, device=self.device, **self.parts(), **how)
+        decode = partial(
+            generate, self._decoded(), self.task, options=options, device=self.device, **self.parts(), **how
+        )
 
         def parts(example: Example) -> list[Example]:
             if self.is_blank(example):
@@ -231,7 +245,7 @@ class Pipeline:
         """As :meth:`stream`; ``place``: the example's number in its stream of examples, for samples."""
         if self.is_blank(example):
             return iter(())
-        systems = [System(self.model, self.task, self.weight), *self.partners]
+        systems = [System(self._decoded(), self.task, self.weight), *self.partners]
         decoding = Decoding(
             systems=systems,
             options=ready(options, self.task),

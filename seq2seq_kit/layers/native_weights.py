@@ -47,6 +47,20 @@ class NativeWeights(Generic[Packed]):
                     kept = self._kept[precision] = now, self._pack(module, precision)
             return kept[1]
 
+    def let_go(self, module: nn.Module, precision: Precision) -> None:
+        """Empty the parameters of ``module`` that are packed in ``precision``, but for its embeddings: what is packed
+        now is used from then on. Nothing is done where nothing is packed."""
+        with self._lock:
+            kept = self._kept.get(precision)
+            if kept is None or kept[0] != _Weights.of(module):
+                return
+            parts = _parts(module)
+            embeddings = {id(part.weight) for part in parts if isinstance(part, nn.Embedding)}
+            for parameter in _parameters(parts):
+                if id(parameter) not in embeddings:
+                    parameter.data = parameter.data.new_empty(0)
+            self._kept = {precision: (_Weights.of(module), kept[1])}
+
 
 def is_as_known(module: nn.Module, known: Collection[type]) -> bool:
     """Whether ``module`` computes what the engine knows: in eval mode, on the CPU, in float32, itself and all its parts
@@ -58,6 +72,13 @@ def is_as_known(module: nn.Module, known: Collection[type]) -> bool:
         and all(type(part) in known and not part._forward_hooks and not part._forward_pre_hooks for part in parts)
         and all(p.is_cpu and p.dtype == torch.float32 and not p.is_inference() for p in _parameters(parts))
     )
+
+
+def let_go(module: nn.Module, precision: Precision) -> None:
+    """:meth:`NativeWeights.let_go` of the module's own."""
+    for weights in vars(module).values():
+        if isinstance(weights, NativeWeights):
+            weights.let_go(module, precision)
 
 
 def own_tensors(name: str, module: nn.Module) -> TensorDict:
