@@ -41,8 +41,8 @@ def plot(line: Sequence[Point], points: Sequence[Point] = (), *, width: int = 60
     for x, y in _connected(dots):
         cells[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
     canvas = [[chr(cell) if cell > _BLANK else " " for cell in cells_of_row] for cells_of_row in cells]
-    for x, y in points:
-        canvas[row(y, height)][column(x, width)] = "●"
+    for point in points:
+        canvas[row(point[1], height)][column(point[0], width)] = "●"
 
     labels = [f"{high:.4g}", *[""] * (height - 2), f"{low:.4g}"][:height]
     margin = max(map(len, labels))

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from seq2seq_kit.config import ComponentConfig
 from seq2seq_kit.evaluation.bootstrap import Floats, Interval, interval, p_value, resample, resample_sums
 from seq2seq_kit.evaluation.report.facts import ReportedRun
 from seq2seq_kit.interfaces import Metric
-from seq2seq_kit.registry import registry
+from seq2seq_kit.registry import build, registry
 
 COMPARED = ("bleu", "chrf", "ter")
 """Metrics by which several runs are compared beside those of their tasks."""
@@ -97,8 +96,8 @@ def _scores(values: Sequence[float], samples: Sequence[Floats | None]) -> list[S
 
 def _default(name: str) -> Metric:
     """A metric as it is when nothing is said of it."""
-    provided = registry().find("metric", name)
-    metric: Metric = provided.load()(provided.load_config()())
+    config = (registry().find("metric", name).load_config() or ComponentConfig)(name=name)
+    metric: Metric = build("metric", config)
     return metric
 
 
@@ -111,8 +110,3 @@ def sentence_scores(runs: Sequence[ReportedRun]) -> tuple[Metric | None, str, li
         if runs[0].result.examples and all(name in run.metrics for run in runs):
             return metric, name, [run.metrics[name].sentence_scores(run.texts, run.references) for run in runs]
     return None, "", [[float("nan")] * len(run.texts) for run in runs]
-
-
-def finite(values: Sequence[float]) -> list[float]:
-    """Those that are numbers."""
-    return [value for value in values if np.isfinite(value)]
