@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from seq2seq_kit.training.trainer import Trainer
 
 CURVES = "curves.png"
+_SECONDS_BETWEEN = 30.0  # drawing takes half a second, which may be as long as many steps
 _NOT_A_SCORE = {"kind", "step", "epoch", "seconds", "loss", "nll", "perplexity", "accuracy", "best"}
 
 
 class Curves(Callback):
-    """Draws ``curves.png`` after each validation; says once that it cannot where matplotlib is not installed."""
+    """Draws ``curves.png`` after a validation, half a minute or more after the last time, and when the training ends;
+    says once that it cannot where matplotlib is not installed."""
 
     def on_start(self, trainer: Trainer) -> None:
         try:
@@ -29,10 +32,22 @@ class Curves(Callback):
             print(f"{CURVES} is not drawn: it needs pip install 'seq2seq_kit[plots]'", file=sys.stderr)
         else:
             self._drawing = True
+        self._last = time.perf_counter()
+        self._news = False
 
     def on_validation(self, trainer: Trainer, record: Record) -> None:
+        self._news = True
+        if time.perf_counter() - self._last > _SECONDS_BETWEEN:
+            self._draw(trainer)
+
+    def on_end(self, trainer: Trainer) -> None:
+        if self._news:
+            self._draw(trainer)
+
+    def _draw(self, trainer: Trainer) -> None:
         if self._drawing:
             draw_curves(read_metrics(trainer.run / METRICS), trainer.run / CURVES)
+        self._last, self._news = time.perf_counter(), False
 
 
 def draw_curves(records: list[Record], path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from seq2seq_kit.training import curves
 from seq2seq_kit.training.curves import draw_curves
 
 TRAIN = [
@@ -58,3 +60,24 @@ def test_without_scores_there_is_no_panel_for_them(panels: Any) -> None:
 def test_it_is_a_picture(tmp_path: Path) -> None:
     draw_curves([*TRAIN, *VALIDATION], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_it_is_drawn_every_half_a_minute_and_at_the_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    drawn, now = [], 0.0
+    monkeypatch.setattr(curves, "draw_curves", lambda records, path: drawn.append((now, path.name)))
+    monkeypatch.setattr(curves, "read_metrics", lambda path: [])
+    monkeypatch.setattr(curves.time, "perf_counter", lambda: now)
+    trainer: Any = SimpleNamespace(run=tmp_path)
+    callback = curves.Curves()
+    callback.on_start(trainer)
+    for now in (10.0, 31.0, 40.0, 62.0, 70.0):  # noqa: B007  what the clock says
+        callback.on_validation(trainer, {})
+    callback.on_end(trainer)
+    assert drawn == [(31, "curves.png"), (62, "curves.png"), (70, "curves.png")]
+
+
+def test_without_a_validation_there_is_nothing_to_draw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(curves, "draw_curves", None)
+    callback = curves.Curves()
+    callback.on_start(trainer := SimpleNamespace(run=tmp_path))  # type: ignore[arg-type]
+    callback.on_end(trainer)  # type: ignore[arg-type]

@@ -88,8 +88,8 @@ def unbroken(all_of_it: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 
 
 # The renamings in order: 1 to 3 encoded data, 4 last state, 5 manifest, 6 log, 7 last (step 5), 8 best and 9 kept
-# weights (step 8), 10 curves, 11 last (step 8), 12 last (step 10), … Killed at 11, the best weights are of a step that
-# the last state has not reached.
+# weights (step 8), 10 last (step 8), 11 last (step 10), … Killed at 10, the best weights are of a step that the last
+# state has not reached.
 @pytest.mark.parametrize(
     ("where", "count"),
     [
@@ -100,8 +100,8 @@ def unbroken(all_of_it: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
         ("kill in save", 6),
         ("kill in save", 7),
         ("kill in save", 9),
-        ("kill in save", 11),
-        ("kill in save", 14),
+        ("kill in save", 10),
+        ("kill in save", 13),
         ("kill in validation", 2),
     ],
 )
