@@ -12,3 +12,14 @@
       std::exit(1);                                                                      \
     }                                                                                    \
   } while (false)
+
+/// Does `run` throw an `Error`?
+template <typename Error, typename Run>
+bool throws(const Run& run) {
+  try {
+    run();
+  } catch (const Error&) {
+    return true;
+  }
+  return false;
+}

@@ -7,11 +7,13 @@
 #include "core/transformer/encoder.h"
 #include "random.h"
 #include "seq2seq_kit/errors.h"
+#include "small_weights.h"
 
 using namespace seq2seq_kit;
 using namespace seq2seq_kit::transformer;
-using kernels::PackedMatrix;
 using kernels::Precision;
+using seq2seq_kit::testing::matrix;
+using seq2seq_kit::testing::numbers;
 
 namespace {
 
@@ -19,16 +21,6 @@ namespace {
 constexpr int64_t kSize = 18, kHeads = 4, kGroups = 2, kHeadSize = 6, kHidden = 23, kFeatures = 5;
 
 enum class Kind { none, learned, rotary, slopes, biases, distances };
-
-std::vector<float> numbers(Random& random, int64_t count) {
-  std::vector<float> row = random.row(count, false, 0);
-  for (float& x : row) x *= 0.1f;
-  return row;
-}
-
-PackedMatrix matrix(Random& random, int64_t outputs, int64_t inputs, Precision precision) {
-  return {numbers(random, outputs * inputs).data(), numbers(random, outputs).data(), outputs, inputs, precision};
-}
 
 Norm norm(Random& random) { return {numbers(random, kSize), numbers(random, kSize), 1e-5f}; }
 
@@ -97,13 +89,7 @@ void test_nothing_to_read() {
 void test_more_than_there_are_learned_positions() {
   const EncoderWeights shared = weights(Kind::learned, true, Precision::fp32);
   CHECK(read(shared, {200}, 1).size() == 200 * kSize);
-  bool refused = false;
-  try {
-    read(shared, {3, 201}, 1);
-  } catch (const SearchError&) {
-    refused = true;
-  }
-  CHECK(refused);
+  CHECK(throws<SearchError>([&] { read(shared, {3, 201}, 1); }));
 }
 
 }  // namespace

@@ -13,13 +13,18 @@
 #include "core/kernels/recurrent.h"
 #include "core/recurrent/decoder.h"
 #include "core/recurrent/encoder.h"
+#include "decoder_rows.h"
 #include "random.h"
 #include "seq2seq_kit/errors.h"
+#include "small_weights.h"
 
 using namespace seq2seq_kit;
 using kernels::Isa;
-using kernels::PackedMatrix;
 using kernels::Precision;
+using seq2seq_kit::testing::check_rows;
+using seq2seq_kit::testing::feed;
+using seq2seq_kit::testing::matrix;
+using seq2seq_kit::testing::numbers;
 
 namespace {
 
@@ -133,16 +138,6 @@ void test_additive_attention(int64_t size, int64_t value_size, int64_t count) {
 // A decoder of sizes of no instruction set: the ends of rows are walked too.
 constexpr int64_t kSize = 18, kEmbedding = 7, kVocab = 13, kStates = 5, kKeys = 6;
 
-std::vector<float> numbers(Random& random, int64_t count) {
-  std::vector<float> row = random.row(count, false, 0);
-  for (float& x : row) x *= 0.1f;
-  return row;
-}
-
-PackedMatrix matrix(Random& random, int64_t outputs, int64_t inputs, Precision precision) {
-  return {numbers(random, outputs * inputs).data(), numbers(random, outputs).data(), outputs, inputs, precision};
-}
-
 std::shared_ptr<recurrent::Weights> weights(recurrent::Cell cell, bool additive, bool before, Precision precision) {
   Random random(1);
   const int64_t gates = cell == recurrent::Cell::lstm ? 4 : cell == recurrent::Cell::gru ? 3 : 1;
@@ -194,65 +189,14 @@ std::shared_ptr<recurrent::Source> source_of(const recurrent::Weights& weights, 
           states.data(), {real.get(), sentences.size() * width}, static_cast<int64_t>(sentences.size()), {}, {}});
 }
 
-/// The logits after `tokens` of one sentence alone.
-std::vector<float> alone(const std::shared_ptr<recurrent::Weights>& weights, int64_t sentence,
-                         const std::vector<int64_t>& tokens) {
-  recurrent::Decoder decoder(weights, source_of(*weights, {sentence}, 3));
-  decoder.start(1);
-  std::vector<float> logits(kVocab);
-  const std::vector<int64_t> itself{0};
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (i > 0) decoder.select(itself, itself, 1);
-    decoder.step(std::span(tokens).subspan(i, 1), 1, logits.data(), nullptr);
-  }
-  return logits;
-}
-
 void test_rows_are_what_they_are_alone(recurrent::Cell cell, bool additive, bool before, Precision precision) {
   const auto shared = weights(cell, additive, before, precision);
-  std::vector<int64_t> sentences{3, 1, 4, 2, 7};
+  const std::vector<int64_t> sentences{3, 1, 4, 2, 7};
   recurrent::Decoder decoder(shared, source_of(*shared, sentences, 5));
-  decoder.start(static_cast<int64_t>(sentences.size()));
-  int64_t beams = 1;
-  std::vector<std::vector<int64_t>> past(sentences.size());  // of each row
-  Random random(9);
-  for (int step = 0; step < 5; ++step) {
-    std::vector<int64_t> tokens;
-    for (auto& row : past) {
-      row.push_back(random.uniform(0, kVocab - 1));
-      tokens.push_back(row.back());
-    }
-    const auto rows = static_cast<int64_t>(past.size());
-    std::vector<float> logits(rows * kVocab), attention(rows * 5);
-    decoder.step(tokens, 1 + step, logits.data(), attention.data());
-    for (int64_t row = 0; row < rows; ++row) {
-      const int64_t sentence = sentences[row / beams];
-      const std::vector<float> expected = alone(shared, sentence, past[row]);
-      float attended = 0;
-      for (int64_t i = 0; i < kVocab; ++i) CHECK(logits[row * kVocab + i] == expected[i]);
-      for (int64_t i = 0; i < 5; ++i) attended += attention[row * 5 + i];
-      CHECK(std::abs(attended - (sentence % 4 > 0 ? 1.0f : 0.0f)) < 1e-5f);
-    }
-
-    std::vector<int64_t> survivors, chosen, left;  // a sentence leaves, hypotheses are reordered and widened
-    const auto gone = random.uniform(0, static_cast<int64_t>(sentences.size()));
-    for (int64_t b = 0; b < static_cast<int64_t>(sentences.size()); ++b) {
-      if (b != gone || sentences.size() == 1) survivors.push_back(b);
-    }
-    std::vector<std::vector<int64_t>> next;
-    const int64_t wider = random.uniform(1, 4);
-    for (const int64_t b : survivors) {
-      left.push_back(sentences[b]);
-      for (int64_t k = 0; k < wider; ++k) {
-        chosen.push_back(b * beams + random.uniform(0, beams - 1));
-        next.push_back(past[chosen.back()]);
-      }
-    }
-    decoder.select(survivors, chosen, wider);
-    sentences = left;
-    past = next;
-    beams = wider;
-  }
+  check_rows(decoder, sentences, 5, kVocab, Random(9), [&](int64_t sentence, const std::vector<int64_t>& tokens) {
+    recurrent::Decoder alone(shared, source_of(*shared, {sentence}, 3));
+    return feed(alone, tokens, kVocab);
+  });
 }
 
 recurrent::EncoderWeights encoder(recurrent::Cell cell, Precision precision) {
@@ -304,13 +248,7 @@ void test_a_token_that_there_is_not_is_refused() {
   decoder.start(1);
   std::vector<float> logits(kVocab);
   for (const int64_t token : {int64_t{-1}, kVocab}) {
-    bool refused = false;
-    try {
-      decoder.step(std::vector<int64_t>{token}, 1, logits.data(), nullptr);
-    } catch (const SearchError&) {
-      refused = true;
-    }
-    CHECK(refused);
+    CHECK(throws<SearchError>([&] { decoder.step(std::vector<int64_t>{token}, 1, logits.data(), nullptr); }));
   }
 }
 

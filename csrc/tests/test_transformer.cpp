@@ -1,12 +1,10 @@
 // The Transformer decoder: what it computes depends on a hypothesis and its source alone, and is bounded by its memory.
 #include <cmath>
-#include <limits>
-#include <memory>
-#include <optional>
 #include <vector>
 
 #include "check.h"
 #include "core/transformer/decoder.h"
+#include "decoder_rows.h"
 #include "random.h"
 #include "seq2seq_kit/errors.h"
 #include "tiny_transformer.h"
@@ -14,54 +12,16 @@
 using namespace seq2seq_kit;
 using namespace seq2seq_kit::transformer;
 using namespace seq2seq_kit::transformer::testing;
+using seq2seq_kit::testing::check_rows;
 
 namespace {
 
 void test_rows_are_what_they_are_alone_wherever_they_are(Precision precision) {
   const auto shared = weights(true, precision);
-  Random random(2);
-  std::vector<int64_t> sentences{4, 1, 2, 3, 7};
+  const std::vector<int64_t> sentences{4, 1, 2, 3, 7};
   Decoder decoder(shared, source_of(*shared, sentences, 5));
-  decoder.start(static_cast<int64_t>(sentences.size()));
-  int64_t beams = 1;
-  std::vector<std::vector<int64_t>> past(sentences.size());  // of each row
-  for (int step = 0; step < 5; ++step) {
-    std::vector<int64_t> tokens;
-    for (auto& row : past) {
-      row.push_back(random.uniform(0, kVocab - 1));
-      tokens.push_back(row.back());
-    }
-    const auto rows = static_cast<int64_t>(past.size());
-    std::vector<float> logits(rows * kVocab), attention(rows * 5);
-    decoder.step(tokens, 1 + step, logits.data(), attention.data());
-    for (int64_t row = 0; row < rows; ++row) {
-      const int64_t sentence = sentences[row / beams];
-      const std::vector<float> expected = alone(shared, sentence, past[row]);
-      float attended = 0;
-      for (int64_t i = 0; i < kVocab; ++i) CHECK(logits[row * kVocab + i] == expected[i]);
-      for (int64_t i = 0; i < 5; ++i) attended += attention[row * 5 + i];
-      CHECK(std::abs(attended - (sentence % 4 > 0 ? 1.0f : 0.0f)) < 1e-5f);
-    }
-
-    std::vector<int64_t> survivors, chosen, left;  // a sentence leaves, hypotheses are reordered and widened
-    const auto gone = random.uniform(0, static_cast<int64_t>(sentences.size()));
-    for (int64_t b = 0; b < static_cast<int64_t>(sentences.size()); ++b) {
-      if (b != gone || sentences.size() == 1) survivors.push_back(b);
-    }
-    std::vector<std::vector<int64_t>> next;
-    const int64_t wider = random.uniform(1, 4);
-    for (const int64_t b : survivors) {
-      left.push_back(sentences[b]);
-      for (int64_t k = 0; k < wider; ++k) {
-        chosen.push_back(b * beams + random.uniform(0, beams - 1));
-        next.push_back(past[chosen.back()]);
-      }
-    }
-    decoder.select(survivors, chosen, wider);
-    sentences = left;
-    past = next;
-    beams = wider;
-  }
+  check_rows(decoder, sentences, 5, kVocab, Random(2),
+             [&](int64_t sentence, const std::vector<int64_t>& tokens) { return alone(shared, sentence, tokens); });
 }
 
 void test_the_best_tokens_are_those_of_all_logits(Precision precision) {
@@ -97,13 +57,7 @@ void test_a_language_model_and_its_last_position() {
     decoder.step(tokens, 1, logits.data(), nullptr);
     decoder.select(both, both, 1);
   }
-  bool refused = false;
-  try {
-    decoder.step(tokens, 1, logits.data(), nullptr);
-  } catch (const SearchError&) {
-    refused = true;
-  }
-  CHECK(refused);
+  CHECK(throws<SearchError>([&] { decoder.step(tokens, 1, logits.data(), nullptr); }));
 }
 
 void test_a_token_that_there_is_not_is_refused() {
@@ -112,13 +66,7 @@ void test_a_token_that_there_is_not_is_refused() {
     Decoder decoder(shared, nullptr);
     decoder.start(1);
     std::vector<float> logits(kVocab);
-    bool refused = false;
-    try {
-      decoder.step(std::vector<int64_t>{token}, 1, logits.data(), nullptr);
-    } catch (const SearchError&) {
-      refused = true;
-    }
-    CHECK(refused);
+    CHECK(throws<SearchError>([&] { decoder.step(std::vector<int64_t>{token}, 1, logits.data(), nullptr); }));
   }
 }
 

@@ -10,24 +10,18 @@
 #include <vector>
 
 #include "core/transformer/decoder.h"
+#include "decoder_rows.h"
 #include "random.h"
+#include "small_weights.h"
 
 namespace seq2seq_kit::transformer::testing {
 
-using kernels::PackedMatrix;
 using kernels::Precision;
+using seq2seq_kit::testing::feed;
+using seq2seq_kit::testing::matrix;
+using seq2seq_kit::testing::numbers;
 
 inline constexpr int64_t kSize = 18, kHeads = 3, kGroups = 1, kHeadSize = 7, kHidden = 23, kVocab = 13, kStates = 5;
-
-inline std::vector<float> numbers(Random& random, int64_t count) {
-  std::vector<float> row = random.row(count, false, 0);
-  for (float& x : row) x *= 0.1f;
-  return row;
-}
-
-inline PackedMatrix matrix(Random& random, int64_t outputs, int64_t inputs, Precision precision) {
-  return {numbers(random, outputs * inputs).data(), numbers(random, outputs).data(), outputs, inputs, precision};
-}
 
 inline Norm norm(Random& random, bool by_root_mean_square) {
   return {numbers(random, kSize), by_root_mean_square ? std::vector<float>() : numbers(random, kSize), 1e-5f};
@@ -89,14 +83,7 @@ inline std::shared_ptr<Source> source_of(const Weights& weights, const std::vect
 inline std::vector<float> alone(const std::shared_ptr<Weights>& weights, int64_t sentence,
                                 const std::vector<int64_t>& tokens, int64_t longest = 3) {
   Decoder decoder(weights, source_of(*weights, {sentence}, longest, longest));
-  decoder.start(1);
-  std::vector<float> logits(weights->vocab());
-  const std::vector<int64_t> only{0};
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (i > 0) decoder.select(only, only, 1);
-    decoder.step(std::span(tokens).subspan(i, 1), 1, logits.data(), nullptr);
-  }
-  return logits;
+  return feed(decoder, tokens, weights->vocab());
 }
 
 }  // namespace seq2seq_kit::transformer::testing
