@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from seq2seq_kit.inspection import Inspection
+    from seq2seq_kit.inspection import Inspection, Provenance
 
 _NOT_A_SCORE = ("kind", "epoch", "seconds", "best")
 _SHOWN = 12
@@ -72,8 +72,14 @@ def _print_components(found: Inspection, console: Console) -> None:
         here = "missing" if one.installed is None else "same" if one.installed == saved.version else one.installed
         table.add_row(saved.path, saved.kind, saved.name, f"{saved.distribution} {saved.version}", here)
     console.print(table)
-    for problem in dict.fromkeys(f"{one.saved}: {one.problem}" for one in found.components if one.problem):
+    for problem in dict.fromkeys(_problem(one) for one in found.components if one.problem):
         console.print(problem, style="yellow", soft_wrap=True)
+
+
+def _problem(one: Provenance) -> str:
+    """Of what is missing the distribution is named, once for all of its components."""
+    saved = one.saved
+    return f"{saved if one.installed else f'{saved.distribution} {saved.version}'} {one.problem}"
 
 
 def _print_modules(found: Inspection, depth: int, console: Console) -> None:

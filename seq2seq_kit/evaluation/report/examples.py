@@ -11,6 +11,7 @@ from typing import Any
 from seq2seq_kit.evaluation.report.attention import packed
 from seq2seq_kit.evaluation.report.differences import Part, differences, nearest
 from seq2seq_kit.evaluation.report.facts import ReportedRun
+from seq2seq_kit.evaluation.report.scores import tie_breaks
 from seq2seq_kit.interfaces import Output
 
 SHOWN = 10
@@ -66,13 +67,13 @@ class Gallery:
     """The examples that are shown in full, and the attentions to draw.
 
     Args:
-        sentence: for each run the score of each output alone.
-        sign: 1 where more is better, -1 where less is.
+        sentence: for each run the score of each output alone, by ``metric``; without one examples stay in order.
     """
 
-    def __init__(self, runs: Sequence[ReportedRun], sentence: Sequence[Sequence[float]], sign: int) -> None:
+    def __init__(self, runs: Sequence[ReportedRun], sentence: Sequence[Sequence[float]], metric: str) -> None:
         self.attentions: dict[str, dict[str, Any]] = {}
-        self._runs, self._sentence, self._sign = runs, sentence, sign
+        self._runs, self._sentence, self._metric = runs, sentence, metric
+        self._sign = 1 if not metric or runs[0].metrics[metric].higher_is_better else -1
         self._anchors: Counter[int] = Counter()
         self.groups = [
             Group(title, [self._shown(place) for place in places]) for title, places in self._chosen() if places
@@ -85,7 +86,8 @@ class Gallery:
             return [("First", list(range(min(count, 2 * SHOWN))))]
         if len(self._runs) == 1:
             texts = first.texts
-            worst_first = sorted(range(count), key=lambda i: (self._worth(0, i), len(texts[i]), i))
+            others = tie_breaks(first, self._metric)
+            worst_first = sorted(range(count), key=lambda i: (self._worth(0, i), *others[i], len(texts[i]), i))
             few = min(SHOWN, (count + 1) // 2)
             best = worst_first[few:][-SHOWN:][::-1]
             return [("Worst", worst_first[:few]), ("Best", best)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 WIDTH, HEIGHT = 480, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 6, 12, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 18, 12, 28
 _BINS = 20
 _OUTLIERS = 99
 """What lies far above this percentile, or far below its opposite, shares a bin."""

@@ -75,9 +75,9 @@ def render(runs: Sequence[ReportedRun], data: str) -> str:
     )
     environment.filters["number"] = _number
     environment.filters["json"] = _json
-    metric, name, sentence = sentence_scores(runs)
-    gallery = Gallery(runs, sentence, 1 if metric is None or metric.higher_is_better else -1)
-    style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    name, sentence = sentence_scores(runs)
+    gallery = Gallery(runs, sentence, name)
+    style, script = ((_FOLDER / file).read_text(encoding="utf-8") for file in ("style.css", "script.js"))
     return environment.get_template("page.html").render(
         version=__version__,
         title=" and ".join(run.name for run in runs),

@@ -101,12 +101,21 @@ def _default(name: str) -> Metric:
     return metric
 
 
-def sentence_scores(runs: Sequence[ReportedRun]) -> tuple[Metric | None, str, list[list[float]]]:
-    """By the main metric that all runs have: the metric, its name, and for each run the score of each output alone.
-
-    Where there is none, or one that cannot score an output alone, examples stay in their order.
-    """
-    for name, metric in runs[0].metrics.items():
+def sentence_scores(runs: Sequence[ReportedRun]) -> tuple[str, list[list[float]]]:
+    """The main metric that all runs have, and by it for each run the score of each output alone; no name, and no
+    numbers, where they share none."""
+    for name in runs[0].metrics:
         if runs[0].result.examples and all(name in run.metrics for run in runs):
-            return metric, name, [run.metrics[name].sentence_scores(run.texts, run.references) for run in runs]
-    return None, "", [[float("nan")] * len(run.texts) for run in runs]
+            return name, [run.metrics[name].sentence_scores(run.texts, run.references) for run in runs]
+    return "", [[math.nan] * len(run.texts) for run in runs]
+
+
+def tie_breaks(run: ReportedRun, main: str) -> list[tuple[float, ...]]:
+    """For each output its scores by the metrics other than the main one, greater for the better ones: exact matches and
+    misses are many, and not alike."""
+    columns = []
+    for name, metric in run.metrics.items():
+        if name != main and metric.bootstrap:
+            sign = 1 if metric.higher_is_better else -1
+            columns.append([sign * score for score in metric.sentence_scores(run.texts, run.references)])
+    return list(zip(*columns, strict=True)) if columns else [()] * len(run.texts)

@@ -197,6 +197,13 @@ def test_two_runs_are_compared_by_the_same_resamples() -> None:
     assert found.data("table-data")["runs"] == ["runs/one", "runs/two"]
 
 
+def test_of_equal_ones_the_other_metrics_say_which_is_worse() -> None:
+    pairs = [("a", "one two three", "one two four"), ("b", "one two three", "six"), ("c", "yes", "yes")]
+    metrics: dict[str, Metric] = {"exact": ExactMatch(ExactMatchConfig()), "chrf": ChrF(ChrFConfig())}
+    text = Elements(render([run_of(pairs, metrics=metrics)], "test.tsv")).text
+    assert text.index("Example 2") < text.index("Example 1") < text.index("Example 3")
+
+
 def test_a_metric_that_cannot_be_resampled_says_so_and_perplexity_can() -> None:
     sums = np.array([(-3.0 - i, 4) for i in range(len(PAIRS))])
     run = run_of(PAIRS, metrics={"distinct1": Distinct1(Distinct1Config())}, log_probs=sums)
