@@ -30,6 +30,11 @@ def compile_run(run: Path, which: Literal["best", "last"] = "best") -> Path:
             f"{run}: its decoder, {type(decoder).__name__}, has a native stepper, which is used by itself: there is "
             "nothing to compile"
         )
+    if decoder.copies:
+        raise UserError(
+            f"{run}: its decoder, {type(decoder).__name__}, copies words of the source, and there are none in the "
+            "random sources that a step is compiled with: it is decoded by its Python step"
+        )
 
     def memory_of(batch: int, length: int) -> Memory | None:
         if task.source_spec is None:

@@ -50,7 +50,7 @@ def make_memory(copies: list[list[int]], width: int | None = None) -> Memory:
 
 @pytest.mark.parametrize(
     "inner",
-    [LSTM, COVERAGE, {**COVERAGE, "query": "previous", "input_feeding": True}, {**LSTM, "name": "gru"}, TRANSFORMER],
+    [LSTM, {**COVERAGE, "name": "gru", "query": "previous", "input_feeding": True}, TRANSFORMER],
 )
 def test_the_decoder_keeps_its_contract(inner: dict[str, Any]) -> None:
     report = check_decoder(make_decoder(inner, coverage_loss=1.0), SPEC, target=TARGET)

@@ -28,10 +28,10 @@ model:
     decoder: {name: gru, embedding_size: 16, size: 24, attention: coverage}
   share_embeddings: true
 training:
-  max_steps: 240
+  max_steps: 160
   batch_tokens: 256
   learning_rate: 0.01
-  validate_every: 120
+  validate_every: 80
   validation_examples: 20
 search: {beam_size: 3, max_length: 12}
 """
@@ -49,6 +49,11 @@ def pairs(seed: int, count: int) -> list[dict[str, str]]:
     return made
 
 
+def s2s(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "seq2seq_kit", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("copying")
@@ -57,12 +62,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     text = CONFIG.replace("TRAIN", str(folder / "train.jsonl")).replace("DEV", str(folder / "dev.jsonl"))
     (folder / "config.yaml").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "seq2seq_kit", "train"]
-    arguments = [str(folder / "config.yaml"), "--out", str(folder / "run"), "--set", "training.max_steps=200"]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    done = s2s("train", folder / "config.yaml", "--out", folder / "run", "--set", "training.max_steps=140")
     assert done.returncode == 0, done.stderr
-    arguments = ["--resume", str(folder / "run"), "--set", "training.max_steps=240"]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    done = s2s("train", "--resume", folder / "run", "--set", "training.max_steps=160")
     assert done.returncode == 0, done.stderr
     return folder / "run"
 
@@ -94,3 +96,8 @@ def test_samples_targets_and_beams_know_the_words(run: Path) -> None:
     assert best[0] == pair["summary"] and best[1].log_prob > other[1].log_prob
     [found] = pipeline.summarize([pair["document"]], n_best=3, top_tokens=3)
     assert found.top_tokens[0][0][0] == found.tokens[0] and len(found.alternatives) == 2
+
+
+def test_its_step_is_not_compiled(run: Path) -> None:
+    done = s2s("compile", run)
+    assert done.returncode == 2 and "copies words of the source" in done.stderr
