@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from seq2seq_kit import __version__
-from seq2seq_kit.components import KINDS, RESERVED_VERBS
+from seq2seq_kit.components import RESERVED_VERBS
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.plugins import normalize
 from seq2seq_kit.registry import registry
@@ -34,8 +34,9 @@ SUMMARIES = {
     "transform": "noise: sources that lose their last words",
     "schedule": "halved again and again",
     "callback": "keeps what the best model wrote",
+    "importer": "recurrent models of another toolkit",
 }
-"""The kinds there are templates of, and what the component of each template is."""
+"""The kinds, and what the component of each one's template is."""
 
 _PREFIXES = ("seq2seq-kit-", "s2s-")
 
@@ -68,6 +69,12 @@ def new_plugin(name: str, kind: str, parent: Path = Path()) -> list[Path]:
         f"src/{package}/{kind}.py": f"{kind}/component.py",
         f"tests/test_{kind}.py": f"{kind}/test.py",
     }
+    if kind == "importer":  # it has a tokenizer of its own, which needs no text to learn from
+        files |= {
+            f"src/{package}/plugin.py": f"{kind}/plugin.py",
+            f"src/{package}/tokenizer.py": f"{kind}/tokenizer.py",
+            "example/vocabulary.txt": f"{kind}/vocabulary.txt",
+        }
     texts = {path: _render(template, values) for path, template in files.items()}
     with explain_write_errors(folder):
         for path, text in texts.items():
@@ -81,8 +88,6 @@ def new_plugin(name: str, kind: str, parent: Path = Path()) -> list[Path]:
 def _values(name: str, kind: str) -> dict[str, str]:
     """What stands for the names in the templates."""
     if kind not in SUMMARIES:
-        if kind in KINDS:
-            raise UserError(f"there is no template for the kind {kind}; there are templates for {', '.join(SUMMARIES)}")
         raise UserError(f"--kind must be one of {', '.join(SUMMARIES)}, got {kind!r}")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise UserError(

@@ -16,8 +16,8 @@ from seq2seq_kit.errors import UserError
 from seq2seq_kit.scaffold import SUMMARIES, TEMPLATES, new_plugin
 
 
-def test_there_is_a_template_of_each_kind_but_importers() -> None:
-    assert set(SUMMARIES) == {*KINDS} - {"importer"}
+def test_there_is_a_template_of_each_kind() -> None:
+    assert set(SUMMARIES) == {*KINDS}
     assert {path.name for path in TEMPLATES.iterdir()} == {*SUMMARIES, "common"}
 
 
@@ -68,7 +68,6 @@ def test_the_component_is_called_as_the_distribution(name: str, component: str, 
         ("s2s-luong", "attention", r"seq2seq-kit .* has the attention 'luong' already"),
         ("s2s-translate", "task", "'translate', which would be the verb of this task, is a command of s2s"),
         ("s2s-train", "task", "'train', which would be the verb of this task, is a command of s2s"),
-        ("s2s-gated", "importer", "there is no template for the kind importer; there are templates for encoder, "),
         ("s2s-gated", "model", "--kind must be one of encoder, .*, got 'model'"),
     ],
 )

@@ -15,14 +15,19 @@ from seq2seq_kit.interfaces import MemorySpec, SourceSpec, TargetSpec
 from seq2seq_kit.plugins import Provided, normalize
 from seq2seq_kit.registry import registry
 from seq2seq_kit.testing.check_attention import ATTENTION_CHECKS, check_attention
+from seq2seq_kit.testing.check_callback import CALLBACK_CHECKS, check_callback
 from seq2seq_kit.testing.check_config import CONFIG_CHECKS, check_config
 from seq2seq_kit.testing.check_criterion import CRITERION_CHECKS, check_criterion
 from seq2seq_kit.testing.check_decoder import CHECKS as DECODER_CHECKS
 from seq2seq_kit.testing.check_decoder import check_decoder
 from seq2seq_kit.testing.check_encoder import ENCODER_CHECKS, check_encoder
+from seq2seq_kit.testing.check_importer import IMPORTER_CHECKS, check_importer
+from seq2seq_kit.testing.check_metric import METRIC_CHECKS, check_metric
 from seq2seq_kit.testing.check_processor import PROCESSOR_CHECKS, check_processor
+from seq2seq_kit.testing.check_schedule import SCHEDULE_CHECKS, check_schedule
 from seq2seq_kit.testing.check_task import TASK_CHECKS, check_task
 from seq2seq_kit.testing.check_tokenizer import TOKENIZER_CHECKS, check_tokenizer
+from seq2seq_kit.testing.check_transform import TRANSFORM_CHECKS, WithFrames, check_transform, translation
 from seq2seq_kit.testing.checks import Check
 from seq2seq_kit.testing.report import ContractError, Finding, Report
 from seq2seq_kit.yaml_reader import read_yaml
@@ -43,8 +48,8 @@ class Tester:
     """
 
     make: Callable[[Any, Any], Any]
-    check: Callable[[Any], Report] | None = None
-    checks: Sequence[Check] = ()
+    check: Callable[[Any], Report]
+    checks: Sequence[Check]
 
 
 def _encoder(cls: Any, config: Any) -> Any:
@@ -70,8 +75,20 @@ def _processor(cls: Any, config: Any) -> Any:
 
 
 def _transform(cls: Any, config: Any) -> Any:
-    task = registry().find("task", "translation")
-    return cls(config, task.load()(_config(task, {"source_tokenizer": "word"})))
+    """What makes one, with a task that it takes: of tokens, or of frames where it refuses those."""
+    for task in (translation(), translation(WithFrames)):
+        try:
+            cls(config, task)
+        except ConfigError as error:
+            refusal = error
+        else:
+            return partial(cls, config), task
+    raise refusal
+
+
+def _callback(cls: Any, config: Any) -> Any:
+    cls(config)
+    return partial(cls, config)
 
 
 TESTERS = {
@@ -86,9 +103,13 @@ TESTERS = {
     "tokenizer": Tester(lambda cls, config: cls(config), check_tokenizer, TOKENIZER_CHECKS),
     "criterion": Tester(lambda cls, config: cls(config, TARGET), check_criterion, CRITERION_CHECKS),
     "processor": Tester(_processor, lambda make: check_processor(make, TARGET), PROCESSOR_CHECKS),
-    "transform": Tester(_transform),
+    "transform": Tester(_transform, lambda built: check_transform(*built), TRANSFORM_CHECKS),
+    "metric": Tester(lambda cls, config: cls(config), check_metric, METRIC_CHECKS),
+    "schedule": Tester(lambda cls, config: cls(config), check_schedule, SCHEDULE_CHECKS),
+    "callback": Tester(_callback, check_callback, CALLBACK_CHECKS),
+    "importer": Tester(lambda cls, config: cls(config), check_importer, IMPORTER_CHECKS),
 }
-_OTHERS = Tester(lambda cls, config: cls(config))
+"""By their kinds, all of which there are."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +151,12 @@ class ComponentChecks:
             waiting = [Finding(check.name, "not checked", f"waits for {BUILD}") for check in self._tester.checks]
             return Report(self.subject, (*findings, Finding(BUILD, "FAILED", why, broken=True), *waiting))
         findings.append(Finding(BUILD, "ok", "it is built from its configuration"))
-        check = self._tester.check
-        if check is not None:
-            findings.extend(_findings(lambda: check(built)))
+        findings.extend(_findings(lambda: self._tester.check(built)))
         return Report(self.subject, tuple(findings))
 
     @property
     def _tester(self) -> Tester:
-        return TESTERS.get(self.provided.component.kind, _OTHERS)
+        return TESTERS[self.provided.component.kind]
 
 
 def component_checks(name: str, options: Sequence[str] = ()) -> list[ComponentChecks]:
