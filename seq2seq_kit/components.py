@@ -86,6 +86,12 @@ class Component:
         if self.verb in RESERVED_VERBS:
             raise ValueError(f"{what}: the verb {self.verb!r} is a command of s2s itself")
 
+    @property
+    def package(self) -> str:
+        """The top-level package of the component's class."""
+        module = self.target.partition(":")[0] if isinstance(self.target, str) else self.target.__module__
+        return module.partition(".")[0]
+
     def load(self) -> Any:
         """Import and return the component's class."""
         return _resolve(self.target)

@@ -26,6 +26,9 @@ from pydantic_core import PydanticCustomError
 
 from seq2seq_kit.errors import ConfigError, PluginError
 
+_SHOWN = 200
+"""Characters of a wrong value that a message shows."""
+
 
 class Config(BaseModel):
     """Base of all configuration sections: frozen, no unknown fields, no text or truth value taken for a number."""
@@ -147,4 +150,10 @@ def _explain(detail: Any) -> str:
         return f"{path}: {message}" if path else message
     if detail["type"] == "missing":
         return f"{path}: this field is required"
-    return f"{path}: {message[0].lower()}{message[1:]}, got {detail['input']!r}"
+    return f"{path}: {message[0].lower()}{message[1:]}, got {_shown(detail['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, where it may be a whole section."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

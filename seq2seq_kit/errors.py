@@ -28,6 +28,12 @@ class PluginError(UserError):
     """A plugin cannot be used: broken, in conflict with another, or not installed."""
 
 
+class PluginFailure(PluginError):
+    """The code of a plugin raised something; the message names the component, the distribution and its version. What
+    the plugin said to the user, a :class:`UserError`, is its ``__cause__``; else it is a bug of the plugin, and the
+    command line exits with 1."""
+
+
 class SearchError(UserError):
     """A search was given unusable options, or its step returned something that breaks the step contract."""
 

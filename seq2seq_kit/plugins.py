@@ -53,7 +53,7 @@ class Provided:
         """The component's class; raises :class:`PluginError` when its module or class cannot be imported."""
         try:
             return self.component.load()
-        except Exception as error:  # a stranger's module may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything
             raise self._unusable(self.component.target, error) from error
 
     def load_config(self) -> Any | None:
@@ -62,13 +62,13 @@ class Provided:
 
         try:
             config = self.component.load_config()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._unusable(self.component.config, error) from error
         if config is None or (isinstance(config, type) and issubclass(config, ComponentConfig)):
             return config
         raise self._unusable(self.component.config, TypeError("is not a subclass of seq2seq_kit.ComponentConfig"))
 
-    def _unusable(self, reference: object, error: Exception) -> PluginError:
+    def _unusable(self, reference: object, error: BaseException) -> PluginError:
         component = self.component
         return PluginError(
             f"{component.kind} {component.name!r} of {self.provider} cannot be used: {reference}: {cause(error)}"

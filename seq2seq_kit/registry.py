@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from seq2seq_kit.components import KINDS, Component
-from seq2seq_kit.errors import PluginError
-from seq2seq_kit.plugins import Plugins, Provided, Provider, load_plugins, normalize
+from seq2seq_kit.errors import PluginError, PluginFailure, UserError
+from seq2seq_kit.plugins import BUILTIN, Plugins, Provided, Provider, cause, load_plugins, normalize
 
 SCRIPT = Provider("script", "0", "register")
 """The provider of components that a program registered through the Python API."""
@@ -128,5 +128,19 @@ def register(component: Component) -> None:
 
 
 def build(kind: str, config: Any, *args: Any, **kwargs: Any) -> Any:
-    """Build the component that a validated configuration section names: ``Class(config, *args, **kwargs)``."""
-    return registry().find(kind, config.name).load()(config, *args, **kwargs)
+    """Build the component that a validated configuration section names: ``Class(config, *args, **kwargs)``.
+
+    Raises:
+        PluginFailure: the class is a plugin's, and raised something that is no :class:`UserError`.
+    """
+    found = registry().find(kind, config.name)
+    cls = found.load()
+    try:
+        return cls(config, *args, **kwargs)
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        if found.provider.distribution in (BUILTIN, SCRIPT.distribution):  # ours, or the program's own
+            raise
+        component = f"the {kind} {found.component.name!r} of {found.provider}"
+        raise PluginFailure(f"{component} cannot be built: {cause(error)}") from error

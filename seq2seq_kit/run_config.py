@@ -210,14 +210,24 @@ def _of_the_task(section: ComponentConfig) -> type[TaskConfig]:
     return type(section) if isinstance(section, TaskConfig) else TaskConfig
 
 
+_LARGEST = 1_000_000
+"""Bytes of a configuration file."""
+
+
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """Read a YAML file and apply ``key.path=value`` overrides (values are YAML); raises :class:`ConfigError`."""
     try:
-        values = read_yaml(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ConfigError(f"{path}: has more than {_LARGEST:,} bytes: it is no configuration")
+        values = read_yaml(content.decode("utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: cannot be read: it is not valid UTF-8 (byte {error.start + 1})") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from None
     if not isinstance(values, dict):

@@ -90,7 +90,7 @@ def read_json(path: Path) -> dict[str, Any]:
     data = _read(path)
     try:
         values = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: is damaged: it is not valid JSON ({error})") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{path}: is damaged: it must hold a JSON object")
@@ -249,6 +249,8 @@ def _read(path: Path) -> bytes:
 
 @contextmanager
 def _explain_read_errors(path: Path) -> Iterator[None]:
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would wait for its writer
+        raise CheckpointError(f"{path}: is not a file")
     try:
         yield
     except FileNotFoundError:

@@ -26,7 +26,20 @@ class _Loader(yaml.SafeLoader):
 _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
 
+_MOST_VALUES = 100_000
+"""A few lines of aliases of aliases can stand for more values than there is memory for."""
+
 
 def read_yaml(text: str) -> Any:
     """The plain values (mappings, lists, text, numbers, …) in a YAML text; raises :class:`yaml.YAMLError`."""
-    return yaml.load(text, _Loader)
+    try:
+        found = yaml.load(text, _Loader)
+    except (ValueError, OverflowError, RecursionError) as error:  # the 45th of May; brackets a thousand deep
+        raise yaml.YAMLError(str(error)) from None
+    waiting, count = [found], 0
+    while waiting:
+        value, count = waiting.pop(), count + 1
+        if count > _MOST_VALUES:
+            raise yaml.YAMLError(f"holds more than {_MOST_VALUES:,} values, its aliases (*name) written out")
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return found

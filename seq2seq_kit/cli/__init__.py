@@ -1,7 +1,7 @@
 """The command line ``s2s``: one module a verb, and what plugins add. No torch is imported before a command needs it.
 
-Exit codes: 0 done; 2 the user's input or usage; 1 a bug of ours; 130 interrupted; 141 the reader of our output went
-away (``s2s translate … | head``).
+Exit codes: 0 done; 2 the user's input or usage; 1 a bug, of ours or of a plugin; 130 interrupted; 141 the reader of
+our output went away (``s2s translate … | head``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -31,8 +32,8 @@ from seq2seq_kit.cli import (
     score,
     train,
 )
-from seq2seq_kit.errors import UserError
-from seq2seq_kit.plugins import BUILTIN, Provider, cause, load_plugins
+from seq2seq_kit.errors import PluginFailure, UserError
+from seq2seq_kit.plugins import Provider, cause, load_plugins
 from seq2seq_kit.registry import registry
 
 
@@ -40,9 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line (default: this process's) and exit."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments  # anywhere: one adds it to the end of the command that failed
-    for stream in (sys.stdout, sys.stderr):
+    _plug_closed_streams()
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):  # for names of files
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")  # whatever the locale: what is read is UTF-8 too
+            stream.reconfigure(encoding="utf-8", errors=errors)  # whatever the locale: what is read is UTF-8 too
     try:
         commands = application()
         if arguments[:1] != ["plugins"]:  # which reports them itself
@@ -50,11 +52,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(f"Warning: {broken}", file=sys.stderr)
         commands.main([a for a in arguments if a != "--debug"], prog_name="s2s")
     except (Exception, KeyboardInterrupt) as error:
-        if debug:
-            traceback.print_exc()
         code, message = _explain(error)
-        print(f"Error: {message}", file=sys.stderr)
+        with suppress(OSError):  # nobody reads what is wrong
+            if debug:
+                traceback.print_exc()
+            print(f"Error: {message}", file=sys.stderr, flush=True)
         sys.exit(code)
+
+
+def _plug_closed_streams() -> None:
+    """What a shell has closed (``>&-``) reads as empty, and loses what is written: a file that is opened must not take
+    its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115 (for as long as the process)
 
 
 def application() -> TyperGroup:
@@ -123,22 +138,48 @@ def _explain(error: BaseException) -> tuple[int, str]:
     """The exit code for an exception, and what to say."""
     if isinstance(error, KeyboardInterrupt):
         return 130, "interrupted"
-    if isinstance(error, UserError) or _disk_full(error):
+    if isinstance(error, PluginFailure) and not isinstance(error.__cause__, UserError):
+        return 1, f"{error}\n{_AGAIN}"
+    if isinstance(error, UserError):
         return 2, str(error)
-    whose = " or ".join(["of ours", *_plugins_in(error)])
-    return 1, f"this is a bug {whose}: {cause(error)}\nRun it again with --debug and report what it prints, please."
+    if isinstance(error, OSError) and (error.filename is not None or _disk_full(error)):
+        return 2, f"{error.filename or 'stdout'}: {error.strerror or error}"
+    if _out_of_memory(error):
+        return (
+            2,
+            f"there is not enough memory ({cause(error)}): smaller batches and narrower beams need less",
+        )
+    return 1, f"this is a bug {_whose(error)}: {cause(error)}\n{_AGAIN}"
+
+
+_AGAIN = "Run it again with --debug and report what it prints, please."
 
 
 def _disk_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _plugins_in(error: BaseException) -> list[str]:
-    """The plugins whose code an exception came through."""
-    modules = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)}
-    packages = {module.partition(".")[0] for module in modules}
+def _out_of_memory(error: BaseException) -> bool:
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from seq2seq_kit.training.out_of_memory import is_out_of_memory
+
+    return is_out_of_memory(error)
+
+
+def _whose(error: BaseException) -> str:
+    """Whose bug an exception is: a plugin's, where it came from that plugin's code; ours, or that of a plugin which
+    called us, where it came from ours."""
     try:
-        found = load_plugins()
+        known = registry()
     except Exception:  # the very error that is to be explained
-        return []
-    return [f"of {p}" for p in found.providers if p.distribution != BUILTIN and found.package(p) in packages]
+        return "of ours"
+    owners = {known.plugins.package(provider): str(provider) for provider in known.plugins.providers}
+    owners |= {provided.component.package: str(provided.provider) for provided in known.provided()}
+    ours = __name__.partition(".")[0]
+    owners.pop(ours, None)
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = [package for module in modules if (package := module.partition(".")[0]) in (ours, *owners)]
+    if packages and packages[-1] in owners:
+        return f"of {owners[packages[-1]]}"
+    return " or ".join(["of ours", *(f"of {owners[p]}" for p in dict.fromkeys(packages) if p in owners)])

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seq2seq_kit.cli import search_flags as flags
+from seq2seq_kit.cli.decode import one_line
+from seq2seq_kit.data.lines import as_text, raw_lines
 from seq2seq_kit.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def _answer(conversation: Conversation, turn: str) -> None:
     """Print an answer as it comes. Ctrl-C ends the answer, and the turn is as if it had not been said."""
     try:
         for piece in conversation.say(turn):
-            sys.stdout.write(piece)
+            sys.stdout.write(one_line(piece))
             sys.stdout.flush()
     except KeyboardInterrupt:
         if not sys.stdin.isatty():
@@ -118,12 +120,12 @@ def _typed() -> Iterator[str]:
 
 def _piped(longest: int, skip: bool) -> Iterator[str]:
     """Turns from a pipe or a file, a line each; empty lines are passed over."""
-    for number, raw in enumerate(sys.stdin.buffer, 1):
+    for number, raw in enumerate(raw_lines(sys.stdin.buffer), 1):
         try:
-            line = raw.decode("utf-8").strip()
+            line = as_text(raw).strip()
             problem = f"has {len(line):,} characters, more than {longest:,}" if len(line) > longest else ""
-        except UnicodeDecodeError as error:
-            line, problem = "", f"is not valid UTF-8 (byte {error.start})"
+        except DataError as error:
+            line, problem = "", str(error)
         if problem and not skip:
             raise DataError(f"stdin, line {number}: {problem}; --skip-bad passes over it")
         if problem:

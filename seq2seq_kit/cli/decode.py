@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,9 @@ import typer
 
 from seq2seq_kit.cli import search_flags as flags
 from seq2seq_kit.cli.examples import read_examples
+from seq2seq_kit.cli.files import open_input, open_output
 from seq2seq_kit.components import Component
+from seq2seq_kit.data.lines import as_text, raw_lines
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.registry import registry
 
@@ -129,26 +133,29 @@ def _command(verb: str) -> Callable[..., None]:
             attention=attention or None,
         )
         interactive = file is None and sys.stdin.isatty()
+        name = str(file or "stdin")
+        told = partial(_skipped, name) if skip else None
         source = open_input(file)
         examples = read_examples(
             pipeline.task,
             source,
-            str(file or "stdin"),
+            name,
             as_json=jsonl,
             skip=skip,
             max_length=pipeline.task.longest_line if max_source_length is None else max_source_length,
             prefix=prefix,
             tag=pipeline.task.target_tag(to) if to else "",
         )
-        with source, open_output(output) as sink:
+        with source, open_output(output, file, dictionary) as sink:
             if stream:
-                _stream(pipeline, examples, options, sink)
+                _stream(pipeline, examples, options, sink, told)
                 tell(pipeline.task)
                 return
             how: dict[str, Any] = {"batch_size": batch_size, "window": 1 if interactive else None}
             how |= {"replace_unknown": copied, "split_sentences": split_sentences, "align": align is not None}
+            how["skip"] = told
             with (
-                open_output(align) if align else nullcontext() as alignments,
+                open_output(align, file, dictionary, output) if align else nullcontext() as alignments,
                 closing(pipeline.outputs(examples, options, mbr=mbr, **how)) as answers,
             ):
                 for index, answer in enumerate(answers):
@@ -170,12 +177,31 @@ def tell(task: Task) -> list[str]:
     return notices
 
 
-def _stream(pipeline: Pipeline, examples: Iterator[Example], options: SearchOptions, sink: IO[str]) -> None:
-    """Write the pieces of each output as they come."""
+def _skipped(name: str, example: Example, problem: UserError) -> None:
+    print(f"{name}, line {example.id}: {problem}; skipped", file=sys.stderr)
+
+
+def _stream(
+    pipeline: Pipeline,
+    examples: Iterator[Example],
+    options: SearchOptions,
+    sink: IO[str],
+    told: Callable[[Example, UserError], None] | None,
+) -> None:
+    """Write the pieces of each output as they come.
+
+    Args:
+        told: of an example that cannot be decoded; None: it ends all.
+    """
     for place, example in enumerate(examples):
-        for piece in pipeline.stream_example(example, options, place):
-            sink.write(piece)
-            sink.flush()
+        try:
+            for piece in pipeline.stream_example(example, options, place):
+                sink.write(one_line(piece))
+                sink.flush()
+        except UserError as error:
+            if told is None:
+                raise
+            told(example, error)
         sink.write("\n")
 
 
@@ -185,38 +211,29 @@ def _dictionary(file: Path | None) -> dict[str, str]:
         return {}
     entries = {}
     with open_input(file) as lines:
-        for number, raw in enumerate(lines, 1):
-            word, tab, translation = raw.decode("utf-8", "replace").rstrip("\r\n").partition("\t")
+        for number, raw in enumerate(raw_lines(lines), 1):
+            try:
+                word, tab, translation = as_text(raw).partition("\t")
+            except DataError as problem:
+                raise DataError(f"{file}, line {number}: {problem}") from None
             if not tab:
                 raise DataError(f"{file}, line {number}: must be WORD TAB TRANSLATION")
             entries[word] = translation
     return entries
 
 
-def open_input(file: Path | None) -> IO[bytes]:
-    """A file's bytes, or stdin's."""
-    if file is None:
-        return sys.stdin.buffer
-    try:
-        return file.open("rb")
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror}") from None
+def one_line(text: str) -> str:
+    """A text whose line breaks are spaces: one line in is one line out."""
+    return text if text.isprintable() else _BREAKS.sub(" ", text)
 
 
-def open_output(file: Path | None) -> Any:
-    """A context that gives the text stream to write to."""
-    if file is None:
-        return nullcontext(sys.stdout)
-    try:
-        return file.open("w", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{file}: cannot be written: {error.strerror}") from None
+_BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def _text_lines(output: Output, index: int, n_best: int) -> str:
     if n_best == 1:
-        return output.text + "\n"
-    return "".join(f"{index}\t{o.score:.6f}\t{o.text}\n" for o in [output, *output.alternatives])
+        return one_line(output.text) + "\n"
+    return "".join(f"{index}\t{o.score:.6f}\t{one_line(o.text)}\n" for o in [output, *output.alternatives])
 
 
 def _json_line(output: Output) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from seq2seq_kit.cli import search_flags as flags
-from seq2seq_kit.cli.decode import tell
+from seq2seq_kit.cli.decode import one_line, tell
+from seq2seq_kit.cli.files import check_output, open_output
 from seq2seq_kit.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ def evaluate(
         raise UserError(f"{'--ensemble' if ensemble else '--output'} is for one run: give one, or leave it out")
     if len(set(runs)) < len(runs):
         raise UserError("a run is given twice: give different ones to be compared")
+    if output is not None:
+        check_output(output, *map(Path, data), *([report] if report else []))
     if report is not None:
         from seq2seq_kit.evaluation.report.attention import Keeper
         from seq2seq_kit.evaluation.report.examples import TABLE_ROWS
@@ -103,7 +107,8 @@ def evaluate(
         if report is not None:
             options = detailed(options)
         keep = None if report is None else Keeper(TABLE_ROWS)
-        found = _evaluated(pipeline, data, how, by_source, options, batch_size, keep)
+        with _written(output, keep) as kept:
+            found = _evaluated(pipeline, data, how, by_source, options, batch_size, kept)
         results[str(run)] = found.result
         if report is not None:
             name = " + ".join(map(str, [run, *(ensemble or [])]))
@@ -113,7 +118,7 @@ def evaluate(
     if len(runs) > 1:
         _compare(results, title, as_json)
     else:
-        _print(results[str(runs[0])], title, output, as_json, show)
+        _print(results[str(runs[0])], title, as_json, show)
     if report is not None:
         write_report(report, reported, title)
         print(f"{report}: written", file=sys.stderr)
@@ -128,10 +133,29 @@ class _Evaluated:
     log_probs: NDArray[np.float64] | None  # [N, 2]: of each target the log-probability, and its tokens
 
 
-def _print(result: Evaluation, title: str, output: Path | None, as_json: bool, show: int) -> None:
-    """One evaluation as a table or as JSON, and the outputs into a file where one is wanted."""
-    if output is not None:
-        output.write_text("".join(o.text + "\n" for o in result.outputs), encoding="utf-8")
+@contextmanager
+def _written(
+    output: Path | None, keep: Callable[[Output], Output] | None
+) -> Iterator[Callable[[Output], Output] | None]:
+    """A context with ``keep`` that also writes each output into the file ``output``, a line each, before any is scored:
+    a metric may fail."""
+    if output is None:
+        yield keep
+        return
+    with ExitStack() as stack:
+        opened: list[IO[str]] = []  # when there is something to write, and not before
+
+        def written(one: Output) -> Output:
+            if not opened:
+                opened.append(stack.enter_context(open_output(output)))
+            opened[0].write(one_line(one.text) + "\n")
+            return keep(one) if keep else one
+
+        yield written
+
+
+def _print(result: Evaluation, title: str, as_json: bool, show: int) -> None:
+    """One evaluation as a table or as JSON."""
     if as_json:
         print(json.dumps(result.report(), ensure_ascii=False))
     else:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
+from seq2seq_kit.data.lines import as_text, raw_lines
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def read_examples(
     from seq2seq_kit.decoding.text_inputs import check_wishes
     from seq2seq_kit.interfaces import Example
 
-    for number, raw in enumerate(stream, 1):
+    for number, raw in enumerate(raw_lines(stream), 1):
         try:
-            text = _text(raw)
+            text = as_text(raw)
             if tag and text.strip() and not text.lstrip().startswith("<2"):
                 text = tag + text
             example = _from_object(task, text) if as_json else task.example(text)
@@ -60,13 +61,6 @@ def read_examples(
             print(f"{name}, line {number}: {problem}; skipped", file=sys.stderr)
             example = Example("", id=number, extras={UNREADABLE: True})
         yield example
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"is not valid UTF-8 (byte {error.start})") from None
 
 
 def _from_object(task: Task, text: str) -> Example:

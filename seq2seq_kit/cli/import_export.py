@@ -75,6 +75,6 @@ def _importer(name: str, settings: list[str] | None) -> Importer:
             values[key.strip()] = read_yaml(text)
         except YAMLError:
             raise ConfigError(f"--set {setting}: {text!r} is not a YAML value") from None
-    config_class = registry().find("importer", name).component.load_config() or ComponentConfig
+    config_class = registry().find("importer", name).load_config() or ComponentConfig
     importer: Importer = build("importer", validate(config_class, values, "--set"))
     return importer

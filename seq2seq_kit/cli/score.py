@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from seq2seq_kit.cli import search_flags as flags
-from seq2seq_kit.cli.decode import open_input, open_output
+from seq2seq_kit.cli.files import open_input, open_output
+from seq2seq_kit.data.lines import as_text, raw_lines
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,12 +56,34 @@ def score(
     pipeline = flags.open_runs(run, ensemble, weights, combination, checkpoint, device, threads)
     options = flags.search_options(pipeline, None, settings, length_penalty=length_penalty, temperature=temperature)
     source = open_input(file)
-    with source, open_output(output) as sink:
+    with source, open_output(output, file) as sink:
         pairs = _pairs(pipeline.task, source, str(file or "stdin"), skip_bad)
-        while window := list(islice(pairs, BATCHES_A_WINDOW * batch_size)):
-            found = iter(pipeline.score_with([pair for pair in window if pair is not None], options, batch_size))
+        problem: DataError | None = None
+        while problem is None:
+            window, problem = _taken(pairs, BATCHES_A_WINDOW * batch_size)
+            if not window:
+                break
+            given = [pair for pair in window if pair is not None]
+            found = iter(pipeline.score_with(given, options, batch_size))
             for pair in window:
                 sink.write((_line(next(found), as_json) if pair is not None else "{}" if as_json else "") + "\n")
+        if problem is not None:
+            raise problem
+
+
+Pair = tuple[str, str] | None
+"""Source and target; None for a bad line that is skipped."""
+
+
+def _taken(pairs: Iterator[Pair], count: int) -> tuple[list[Pair], DataError | None]:
+    """The next pairs, and what is wrong with the one after them."""
+    taken: list[Pair] = []
+    try:
+        for pair in islice(pairs, count):
+            taken.append(pair)
+    except DataError as error:
+        return taken, error
+    return taken, None
 
 
 def _line(found: TargetScore, as_json: bool) -> str:
@@ -75,9 +98,9 @@ def _line(found: TargetScore, as_json: bool) -> str:
     return json.dumps(record)
 
 
-def _pairs(task: Task, stream: IO[bytes], name: str, skip: bool) -> Iterator[tuple[str, str] | None]:
-    """Source and target of each line; for a task without sources a line is a target. None for a bad line to skip."""
-    for number, raw in enumerate(stream, 1):
+def _pairs(task: Task, stream: IO[bytes], name: str, skip: bool) -> Iterator[Pair]:
+    """The pair of each line; for a task without sources a line is a target."""
+    for number, raw in enumerate(raw_lines(stream), 1):
         try:
             yield _pair(task, raw)
         except DataError as problem:
@@ -88,13 +111,13 @@ def _pairs(task: Task, stream: IO[bytes], name: str, skip: bool) -> Iterator[tup
 
 
 def _pair(task: Task, raw: bytes) -> tuple[str, str]:
-    try:
-        line = raw.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not valid UTF-8 (byte {error.start})") from None
+    line = as_text(raw)
+    columns = [line] if task.source_spec is None else line.split("\t")
+    if task.source_spec is not None and len(columns) != 2:
+        raise DataError(f"has {len(columns)} columns, expected SOURCE TAB TARGET")
+    longest = max(map(len, columns))
+    if longest > task.longest_line:
+        raise DataError(f"has {longest:,} characters in a column, more than {task.longest_line:,}")
     if task.source_spec is None:
         return "", line
-    columns = line.split("\t")
-    if len(columns) != 2:
-        raise DataError(f"has {len(columns)} columns, expected SOURCE TAB TARGET")
     return task.example(columns[0]).source, columns[1]

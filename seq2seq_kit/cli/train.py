@@ -65,10 +65,11 @@ def train(
     loaded = None if config is None else load_config(config, overrides)  # mistakes first: torch takes seconds to load
     import torch
 
+    from seq2seq_kit.device import check_threads
     from seq2seq_kit.training import runs
 
     if threads is not None:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(check_threads(threads))
     if dry_run:
         from seq2seq_kit.cli.dry_run import print_dry_run
         from seq2seq_kit.training.dry_run import dry_run as look

@@ -44,6 +44,9 @@ def training_set(
     """
     transforms = [build("transform", section, task) for section in config.transforms]  # mistakes first
     if config.streaming:
+        for path in (Path(name) for source in config.train for name in source.paths):
+            if path.is_fifo():
+                raise DataError(f"{path}: is a pipe, which can be read once; data.streaming reads data in every epoch")
         if prepare:
             task.prepare(Texts(config, task, LEARNT_FROM))
         noise = Noise(transforms, task, seed, config.max_length) if transforms else None

@@ -7,7 +7,8 @@ the field ``b`` of the field ``a``. Two parallel files hold one sentence a line,
 other. Where only targets are wanted (``targets_only``), a file that is neither TSV nor JSONL by its name holds one a
 line, and empty lines between them are passed over.
 
-Files are UTF-8; a byte-order mark at the start and the ends of lines (LF or CRLF) are dropped, all else is kept.
+Files are UTF-8; a byte-order mark at the start and the ends of lines (LF or CRLF) are dropped, all else is
+kept, but a zero byte makes a line a malformed one, as more than 10 million bytes do: it is no text.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from seq2seq_kit.data import phrasebook
+from seq2seq_kit.data.lines import MalformedLine, as_text, raw_lines
 from seq2seq_kit.data.tables import HUB, is_table, rows
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.interfaces import Example
@@ -35,7 +37,6 @@ PHRASEBOOK = "phrasebook:"
 """``phrasebook:train`` and so on name the corpus in the package."""
 
 _GZIP = b"\x1f\x8b"
-_BOM = b"\xef\xbb\xbf"
 _SHOWN = 5
 """How many numbers of malformed lines a report lists."""
 
@@ -59,15 +60,6 @@ class ReadReport:
         kinds = ", ".join(f"{count:,} × {kind}" for kind, count in self.skipped.most_common())
         lines = ", ".join(map(str, self.lines)) + (", …" if total > len(self.lines) else "")
         return f"{self.name}: skipped {total:,} malformed line{'s' * (total > 1)} ({kinds}): line {lines}"
-
-
-class MalformedLine(Exception):
-    """One line cannot be used."""
-
-    def __init__(self, kind: str, problem: str) -> None:
-        super().__init__(problem)
-        self.kind = kind  # the same for all lines with this fault, to be counted
-        self.problem = problem  # what this line is like, as the rest of "FILE, line N: …"
 
 
 class Examples(Iterator[Example]):
@@ -179,9 +171,9 @@ class Examples(Iterator[Example]):
         if self._format == "table":
             return self._from_record(row[0], number)
         if len(row) == 2:
-            texts = [_decode(raw, str(path)) for raw, path in zip(row, self._paths, strict=True)]
+            texts = [_text_of(raw, path) for raw, path in zip(row, self._paths, strict=True)]
             return self._pair(texts, number)
-        text = _decode(row[0])
+        text = as_text(row[0])
         if self._line is not None and self._format in ("tsv", "text"):
             return _numbered(self._line, text, number)
         if not text.strip():
@@ -317,26 +309,24 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _lines(stream: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Lines without their ends and without the byte-order mark."""
+    """The lines of a file."""
     number = 0
     try:
-        for number, line in enumerate(stream, 1):
-            if number == 1:
-                line = line.removeprefix(_BOM)
-            yield line.removesuffix(b"\n").removesuffix(b"\r")
+        for line in raw_lines(stream):
+            number += 1
+            yield line
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise DataError(f"{path}: is damaged after line {number}: its gzip data is cut off or changed") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read after line {number}: {error.strerror}") from None
 
 
-def _decode(raw: bytes, file: str | None = None) -> str:
-    """The line as text; ``file`` says which one it is of, where there are two."""
+def _text_of(line: bytes, file: Path) -> str:
+    """The line of one of two files as text."""
     try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        where = f"in {file} " if file else ""
-        raise MalformedLine("invalid UTF-8", f"{where}is not valid UTF-8 (byte {error.start + 1})") from None
+        return as_text(line)
+    except MalformedLine as error:
+        raise MalformedLine(error.kind, f"in {file} {error.problem}") from None
 
 
 def _value(record: dict[str, Any], name: str) -> Any:
@@ -351,7 +341,7 @@ def _value(record: dict[str, Any], name: str) -> Any:
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise MalformedLine("wrong type", f"its {name!r} must be text, is {json.dumps(value)[:40]}")
+        raise MalformedLine("wrong type", f"its {name!r} must be text, is {json.dumps(value, default=str)[:40]}")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:  # JSON can spell half of a surrogate pair

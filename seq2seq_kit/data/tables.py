@@ -51,7 +51,7 @@ def _parquet(path: str, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
             columns = sorted(wanted) if wanted <= set(file.schema_arrow.names) else None
             for batch in file.iter_batches(ROWS, columns=columns):
                 yield from batch.to_pylist()
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
 
 

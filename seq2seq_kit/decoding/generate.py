@@ -118,6 +118,7 @@ def generate(
     precision: Precision = "fp32",
     replace_unknown: Mapping[str, str] | None = None,
     align: bool = False,
+    skip: Callable[[Example, UserError], None] | None = None,
 ) -> Generator[Output, None, None]:
     """Decode a stream of examples and yield one output each, in input order.
 
@@ -144,6 +145,8 @@ def generate(
         replace_unknown: write source words in the place of unknown ones, translated by this dictionary where it has
             them; see :func:`seq2seq_kit.decoding.copying.replace_unknown`.
         align: say which words of the source the words of the outputs come from, in ``facts["word_alignment"]``.
+        skip: told of an example that cannot be decoded, such as one whose prefix is longer than its output may be, and
+            why: its output is an empty one, and the others are decoded. None: it ends the stream.
     """
     systems = [System(model, task, weight), *partners]
     decoding = Decoding(systems, ready(options, task), device, combination, processors, stepper, precision)
@@ -159,7 +162,7 @@ def generate(
         for system in systems:
             system.model.eval()
         windows = _windows(systems, examples, window or BATCHES_A_WINDOW * batch_size)
-        workers, decode_batch = decoding.workers(), partial(_decode, decoding, Halving())
+        workers, decode_batch = decoding.workers(), partial(_decode, decoding, Halving(), skip)
         for stream in [windows] if window is None else ([each] for each in windows):
             batches = (batch for each in stream for batch in each.batches(batch_size))
             with closing(in_order(decode_batch, batches, workers)) as decoded:
@@ -209,15 +212,41 @@ class _Batch:
     places: Sequence[int]
 
 
-def _decode(decoding: Decoding, halving: Halving, batch: _Batch, cancellation: Cancellation) -> list[list[Hypothesis]]:
-    """The n-best of each example."""
+def _decode(
+    decoding: Decoding,
+    halving: Halving,
+    skip: Callable[[Example, UserError], None] | None,
+    batch: _Batch,
+    cancellation: Cancellation,
+) -> list[list[Hypothesis]]:
+    """The n-best of each example; none of one that is skipped."""
     window = batch.window
 
     def decode(places: Sequence[int]) -> list[list[Hypothesis]]:
         encoded = [[own[i] for i in places] for own in window.encoded]
         return decoding.batch(encoded, [window.sentences[i] for i in places], cancellation=cancellation)
 
-    return halving(decode, batch.places, lambda i: window.encoded[0][i].source_length)
+    def together(places: Sequence[int]) -> list[list[Hypothesis]]:
+        return halving(decode, places, lambda i: window.encoded[0][i].source_length)
+
+    try:
+        return together(batch.places)
+    except UserError:
+        if skip is None:
+            raise
+    found: list[list[Hypothesis]] = []
+    failed: dict[int, UserError] = {}
+    for place in batch.places:  # alone, each shows whether it is to blame
+        try:
+            found += together([place])
+        except UserError as error:
+            found.append([])
+            failed[place] = error
+    if 1 < len(failed) == len(batch.places):  # none of them is
+        raise failed[batch.places[0]]
+    for place, error in failed.items():
+        skip(window.examples[place], error)
+    return found
 
 
 def _windows(systems: Sequence[System], examples: Iterable[Example], size: int) -> Iterator[_Window]:

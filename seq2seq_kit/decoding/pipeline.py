@@ -25,7 +25,7 @@ from seq2seq_kit.decoding.search import Cancellation
 from seq2seq_kit.decoding.stepper import Stepper, check
 from seq2seq_kit.decoding.stream import stream
 from seq2seq_kit.decoding.text_inputs import sentence_inputs
-from seq2seq_kit.device import check_device
+from seq2seq_kit.device import check_device, check_threads
 from seq2seq_kit.errors import DataError, UserError
 from seq2seq_kit.interfaces import Example, Output, Precision, Processor
 from seq2seq_kit.model import Model
@@ -60,9 +60,7 @@ def load(
         UserError: there is no such stepper or precision; when decoding: the decoder offers none.
     """
     if threads is not None:
-        if threads < 1:
-            raise UserError(f"threads must be at least 1, got {threads}")
-        torch.set_num_threads(threads)
+        torch.set_num_threads(check_threads(threads))
     check(stepper, precision)
     return Pipeline(Path(run), check_device(device), which, stepper, precision)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
@@ -46,7 +47,8 @@ def load_ensemble(
     if not runs:
         raise UserError("an ensemble needs at least one run")
     weights = [1.0] * len(runs) if weights is None else list(weights)
-    if len(weights) != len(runs) or min(weights) < 0 or max(weights) == 0:
+    fit = len(weights) == len(runs) and all(0 <= weight < math.inf for weight in weights)
+    if not fit or max(weights) == 0:
         raise UserError(f"weights = {weights}: must be {len(runs)} numbers of at least 0, not all 0: one for each run")
     if combination not in get_args(Combination):
         raise UserError(f"combination must be {' or '.join(get_args(Combination))}, got {combination!r}")

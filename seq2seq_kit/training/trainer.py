@@ -149,6 +149,10 @@ class Trainer:
                 hint = f"Stopped at step {self.state.step:,}. Continue with: s2s train --resume {self.run}"
                 print(hint, file=sys.stderr, flush=True)
                 raise KeyboardInterrupt from None
+            except Exception as error:
+                if self._processes.first and not isinstance(error, UserError):  # which says it itself
+                    print(f"{self._kept()}. Continue with: s2s train --resume {self.run}", file=sys.stderr, flush=True)
+                raise
         s = self.state
         speed = s.tokens / s.step_seconds if s.step_seconds else 0.0
         return Summary(self.run, reason, s.step, s.seconds, speed, self.parameters, s.best_step, s.best_metrics)
@@ -228,6 +232,14 @@ class Trainer:
                 self._validate(interrupt)
             except Interrupted:
                 return None
+            except CallbackFailed:
+                raise
+            except Exception as error:  # of a metric, say: what was learnt since the last save is not lost
+                if self._processes.count == 1 and self._saved_step != state.step:
+                    self.save()
+                if isinstance(error, UserError):
+                    error.args = (f"{error}. {self._kept()}",)
+                raise
         return reason or self._reason_to_stop()
 
     def _reason_to_stop(self) -> str | None:
@@ -279,9 +291,13 @@ class Trainer:
             self.save()  # nobody is told any more
         resume = f"s2s train --resume {self.run}"
         return CallbackFailed(
-            f"{failure}. {self.run} keeps the state of step {self._saved_step:,}; to continue once the plugin is "
+            f"{failure}. {self._kept()}; to continue once the plugin is "
             f"mended: {resume}; without any callbacks: {resume} --set training.callbacks=[]"
         )
+
+    def _kept(self) -> str:
+        """Of where the last save was."""
+        return f"{self.run} keeps the state of step {self._saved_step:,}"
 
     def _too_large(self, step: int, cause: OutOfMemory) -> UserError:
         if self.config.training.on_out_of_memory == "stop":
@@ -289,13 +305,13 @@ class Trainer:
             remedy = f"to compute such batches in halves: s2s train --resume {self.run} --set {split}"
         else:
             remedy = "one example cannot be halved: leave such ones out of a new run with data.max_length"
-        return UserError(f"step {step:,}: {cause}. {self.run} keeps the state of step {self._saved_step:,}; {remedy}")
+        return UserError(f"step {step:,}: {cause}. {self._kept()}; {remedy}")
 
     def _diverged(self, step: int, cause: NotFinite) -> UserError:
         lower = f"training.learning_rate={self.config.training.learning_rate / 2:g}"
         return UserError(
-            f"step {step:,}: {cause}, so training cannot go on. {self.run} keeps the state of step "
-            f"{self._saved_step:,}; to continue from it with a lower rate: s2s train --resume {self.run} --set {lower}"
+            f"step {step:,}: {cause}, so training cannot go on. {self._kept()}; to continue from "
+            f"it with a lower rate: s2s train --resume {self.run} --set {lower}"
         )
 
     def _log(self) -> None:

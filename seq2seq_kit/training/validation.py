@@ -41,6 +41,7 @@ class Validator:
         references = with_references(corpus.dev_examples, by_source=task.group_references)
         self._sample = spread(references, config.training.validation_examples if task.metrics() else 0)
         self._device = device
+        self._processors = [build("processor", section, task.target_spec) for section in config.processors]
         self.decoded: Evaluation | None = None
 
     def best_first(self, validations: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -95,8 +96,7 @@ class Validator:
         options, device = self._config.search, self._device
         if self._config.training.attention_pictures:
             options = replace(options, attention=True)
-        processors = [build("processor", section, self._task.target_spec) for section in self._config.processors]
-        how: dict[str, Any] = {"processors": processors, "progress": lambda _: tick()}
+        how: dict[str, Any] = {"processors": self._processors, "progress": lambda _: tick()}
         self.decoded = evaluate(model, self._task, self._sample, options, device=device, **how)
         return self.decoded.metrics
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from seq2seq_kit.config import ComponentConfig
-from seq2seq_kit.errors import PluginError, UserError
+from seq2seq_kit.errors import PluginFailure, UserError
 from seq2seq_kit.plugins import cause
 from seq2seq_kit.registry import build, registry
 from seq2seq_kit.training.callbacks import Callback
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.training.trainer import Trainer
 
 
-class CallbackFailed(PluginError):
+class CallbackFailed(PluginFailure):
     """A plugin's callback raised something."""
 
 

@@ -73,7 +73,7 @@ def test_a_full_disk_is_said_once() -> None:
         command = [sys.executable, "-c", COMMAND.format(body="print('line')")]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr == "Error: [Errno 28] No space left on device\n"
+    assert done.stderr == "Error: stdout: No space left on device\n"
 
 
 def test_output_is_utf8_whatever_the_locale() -> None:

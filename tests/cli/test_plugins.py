@@ -235,7 +235,7 @@ def test_an_exception_in_a_plugins_code_names_the_plugin(site: FakeSite) -> None
     site.add("pack", commands("def greet(): raise KeyError('oh')"))
     done = site.s2s("greet")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: this is a bug of ours or of pack 1.0: KeyError: 'oh'\n")
+    assert done.stderr.startswith("Error: this is a bug of pack 1.0: KeyError: 'oh'\n")
     assert "Traceback" not in done.stderr
     assert "Traceback" in site.s2s("greet", "--debug").stderr
 

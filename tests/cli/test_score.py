@@ -14,6 +14,6 @@ def test_a_bad_line_stops_or_has_an_empty_line(run_s2s, tiny_run: Path) -> None:
     done = run_s2s("score", tiny_run, "--skip-bad", input=LINES, encoding=None)
     rows = done.stdout.decode().split("\n")
     assert done.returncode == 0 and [len(row.split("\t")) for row in rows] == [4, 1, 1, 4, 1]
-    assert b"line 3: is not valid UTF-8 (byte 0); skipped" in done.stderr
+    assert b"line 3: is not valid UTF-8 (byte 1); skipped" in done.stderr
     done = run_s2s("score", tiny_run, "--skip-bad", "--json", input=b"no tab\n", encoding=None)
     assert json.loads(done.stdout) == {}

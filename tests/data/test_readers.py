@@ -75,7 +75,7 @@ def test_gzip_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.lists(
-        st.tuples(*[st.text(st.characters(exclude_characters="\t\n\r", codec="utf-8"), min_size=1)] * 2).filter(
+        st.tuples(*[st.text(st.characters(exclude_characters="\0\t\n\r", codec="utf-8"), min_size=1)] * 2).filter(
             lambda pair: all(side.strip() for side in pair) and not pair[0].startswith("\ufeff")
         ),
         min_size=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -54,8 +55,9 @@ def transcribe(
     named = {"beam_size": beam_size, "n_best": n_best, "length_penalty": length_penalty, "max_length": max_length}
     options: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     options["attention"] = timestamps or as_json
-    names = [line.rstrip("\r\n") for line in sys.stdin] if files is None else [str(file) for file in files]
-    with nullcontext(sys.stdout) if output is None else _opened(output) as sink:
+    given = [os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer] if files is None else map(str, files)
+    names = list(given)
+    with nullcontext(sys.stdout) if output is None else _opened(output, names) as sink:
         for name, found in _transcripts(pipeline, names, options, skip_bad, batch_size):
             sink.write(_json(name, found) if as_json else _times(name, found) if timestamps else _text(found))
 
@@ -82,7 +84,9 @@ def _transcripts(
             yield name, problems[place] if place in problems else next(found)  # type: ignore[misc]
 
 
-def _opened(output: Path) -> Any:
+def _opened(output: Path, names: list[str]) -> Any:
+    if any(os.path.isfile(name) and output.is_file() and output.samefile(name) for name in names):
+        raise UserError(f"{output}: is among the recordings, and would be lost: choose another file")
     try:
         return output.open("w", encoding="utf-8")
     except OSError as error:
