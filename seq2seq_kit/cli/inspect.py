@@ -98,6 +98,11 @@ def _print_modules(found: Inspection, depth: int, console: Console) -> None:
 
 
 def _print_vocabularies(found: Inspection) -> None:
+    readable = {one.file for one in found.vocabularies}
+    damaged = " ".join(found.problems)
+    for name in found.manifest.files:
+        if name not in readable and str(found.run / name) not in damaged:
+            print(f"{name}: in a form of its task's or tokenizer's own")
     for one in found.vocabularies:
         print(f"{one.file}: {one.model}, {one.size:,} pieces")
         for name, pieces in (("special", one.special), ("first", one.first), ("last", one.last)):
@@ -108,11 +113,12 @@ def _print_vocabularies(found: Inspection) -> None:
 
 def _print_data(found: Inspection) -> None:
     data = found.manifest.config.get("data", {})
+    if "imported" in found.weights_facts:  # what its configuration says of data is for fine-tuning
+        print(f"imported from {found.weights_facts['imported'].get('from')}")
+        return
     for name in ("train", "dev"):
         if data.get(name):
             print(f"{name} data: {_sources(data[name])}")
-    if "imported" in found.weights_facts:
-        print(f"imported from {found.weights_facts['imported'].get('from')}")
     if "averaged" in found.weights_facts:
         print(f"the mean of {_listed([one.get('file') for one in found.weights_facts['averaged']])}")
     if found.training:

@@ -78,6 +78,7 @@ def test_plugins_that_are_missing_are_named_and_not_needed(capsys: pytest.Captur
     code, out, err = inspected(capsys, FROZEN)
     assert (code, err) == (0, "")
     assert "pip install s2s-frozen==0.1.0" in " ".join(out.split())
+    assert "tokenizers/source.json: in a form of its task's or tokenizer's own" in out
     report = json.loads(inspected(capsys, FROZEN, "--json")[1])
     assert {c["distribution"]: c["installed"] for c in report["components"]}["s2s-frozen"] is None
     assert report["parameters"] > 0 and report["vocabularies"] == []
