@@ -17,9 +17,9 @@ def differences(output: str, reference: str) -> tuple[list[Part], list[Part]]:
     there: list[Part] = []
     for kind, i, i_end, j, j_end in SequenceMatcher(None, _stripped(one), _stripped(other), False).get_opcodes():
         if i < i_end:
-            here.append((kind == "equal", "".join(one[i:i_end])))
+            here += _marked(kind == "equal", "".join(one[i:i_end]))
         if j < j_end:
-            there.append((kind == "equal", "".join(other[j:j_end])))
+            there += _marked(kind == "equal", "".join(other[j:j_end]))
     return here, there
 
 
@@ -31,6 +31,14 @@ def nearest(output: str, references: Sequence[str]) -> int:
         return SequenceMatcher(None, _stripped(one), _stripped(other), False).ratio()
 
     return max(range(len(references)), key=lambda i: common(references[i]))
+
+
+def _marked(same: bool, text: str) -> list[Part]:
+    """The space before the first word is in both."""
+    words = text.lstrip()
+    if same or not words or words == text:
+        return [(same, text)]
+    return [(True, text[: len(text) - len(words)]), (False, words)]
 
 
 def _units(one: str, other: str) -> tuple[list[str], list[str]]:

@@ -135,7 +135,7 @@
       view.sorted = i;
       arrange();
     });
-    return make("th", { scope: "col" }, button);
+    return make("th", { scope: "col", className: column.figure ? "figure" : "" }, button);
   });
 
   const draw = () => {
@@ -148,7 +148,7 @@
       if (i === 0 && document.getElementById(`example-${value}`)) {
         cell.append(make("a", { href: `#example-${value}`, textContent: value }));
       } else {
-        cell.textContent = i === 0 || typeof value === "string" ? value : value === null ? "" : value.toFixed(2);
+        cell.textContent = i === 0 || typeof value === "string" ? value : value === null ? "" : value.toFixed(2).replace("-", "−");
       }
       return cell;
     }))));

@@ -116,7 +116,7 @@ def test_it_shows_what_was_evaluated_and_how_sure_the_scores_are(elements: Eleme
 
 def test_the_worst_and_the_best_come_with_their_differences_and_alternatives(elements: Elements, one: str) -> None:
     assert elements.text.index("Worst") < elements.text.index("Example 18") < elements.text.index("Best")
-    assert '<mark class="only-here"> figure</mark>' in one and '<mark class="only-there"> number</mark>' in one
+    assert '<mark class="only-here">figure</mark>' in one and '<mark class="only-there">number</mark>' in one
     assert "Other hypotheses (2)" in elements.text and "target figure 0 again" in elements.text
     assert sum(tag == "article" for tag, _ in elements.tags) == 18
 
