@@ -7,6 +7,8 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from seq2seq_kit.errors import UserError
 from seq2seq_kit.interfaces import Metric
 from seq2seq_kit.testing.checks import Check, refuse_unknown, run_checks
@@ -151,6 +153,27 @@ def _check_signature(probe: _Probe) -> None:
         raise Fault(f"signature gives {signature!r}; it must be a line of text, an empty one where there is none")
 
 
+def _check_statistics(probe: _Probe) -> None:
+    rows = probe.metric.statistics(probe.half, probe.references)
+    if rows is not None:
+        if np.ndim(rows) != 2 or len(rows) != len(probe.half):
+            shape = list(np.shape(rows))
+            raise Fault(
+                f"statistics of {len(probe.half)} outputs have the shape {shape}; they must be [N, D], a row each"
+            )
+        for count in (len(rows), len(rows) - 1):
+            found = probe.metric.combine(np.asarray(rows)[:count].sum(0))
+            expected = probe.score(probe.half[:count], probe.references[:count])
+            if not _same(float(found), expected):
+                raise Fault(
+                    f"combine makes {found:g} of the sum of {count} rows of statistics, but their outputs score "
+                    f"{expected:g}: confidence intervals would be those of another metric"
+                )
+    alone = probe.metric.sentence_scores(probe.half, probe.references)
+    if len(alone) != len(probe.half):
+        raise Fault(f"sentence_scores gives {len(alone)} scores of {len(probe.half)} outputs")
+
+
 def _same(one: float, other: float) -> bool:
     return abs(one - other) <= _TOLERANCE * max(1.0, abs(one), abs(other))
 
@@ -162,4 +185,5 @@ METRIC_CHECKS = (
     Check("in_place", "nothing that it is given is changed", _check_in_place, ("number",)),
     Check("order", "sentences and references may come in any order", _check_order, ("kept", "in_place")),
     Check("signature", "how it is computed is a line of text", _check_signature, ("number",)),
+    Check("statistics", "what the score is made of makes the score", _check_statistics, ("kept", "order")),
 )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -102,6 +103,31 @@ class NoSignature(Sound):
         return None
 
 
+class OtherStatistics(Sound):
+    """Sums that make another score."""
+
+    def statistics(self, outputs: Sequence[str], references: References) -> Any:
+        return np.array([(output in own, 2) for output, own in zip(outputs, references, strict=True)], dtype=float)
+
+    def combine(self, total: Any) -> float:
+        return float(100 * total[0] / total[1])
+
+
+class OneRow(OtherStatistics):
+    def statistics(self, outputs: Sequence[str], references: References) -> Any:
+        return super().statistics(outputs, references).sum(0)
+
+
+class NoCombine(Sound):
+    def statistics(self, outputs: Sequence[str], references: References) -> Any:
+        return np.ones((len(outputs), 1))
+
+
+class OneSentenceScore(Sound):
+    def sentence_scores(self, outputs: Sequence[str], references: References) -> list[float]:
+        return [self(outputs, references)]
+
+
 PLANTED: dict[type[Sound], tuple[str, str]] = {
     WrongWay: ("direction", "correct outputs score 100 and wrong ones 0, but higher_is_better is False: .* to True"),
     NotANumber: ("number", "the score of empty outputs is nan"),
@@ -116,6 +142,10 @@ PLANTED: dict[type[Sound], tuple[str, str]] = {
     FirstOutputs: ("order", "with its sentences in the opposite order"),
     HalfIsWorst: ("direction", "outputs score 100 if all are correct, -1 if half of them are, and 0 if none is"),
     NoSignature: ("signature", "signature gives None; it must be a line of text"),
+    OtherStatistics: ("statistics", "combine makes 2[05] of the sum of .* rows of statistics, but their outputs score"),
+    OneRow: ("statistics", r"have the shape \[2\]; they must be \[N, D\], a row each"),
+    NoCombine: ("statistics", "NotImplementedError in combine"),
+    OneSentenceScore: ("statistics", "sentence_scores gives 1 scores of"),
 }
 
 
