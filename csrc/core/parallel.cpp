@@ -68,19 +68,26 @@ class Pool {
   void offer(const std::shared_ptr<Job>& job, int64_t helpers) {
     {
       const std::lock_guard lock(mutex_);
-      for (; threads_ < helpers; ++threads_) start_thread();
-      jobs_.insert(jobs_.end(), helpers, job);
+      while (threads_ < helpers && start_thread()) ++threads_;
+      jobs_.insert(jobs_.end(), std::min(helpers, threads_), job);
     }
     wake_.notify_all();
   }
 
  private:
-  void start_thread() {
+  /// False where no more can be started: the others do its work.
+  bool start_thread() {
     sigset_t all, before;  // signals are for the threads of the program, not for these
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread([this] { help(); }).detach();
+    bool started = true;
+    try {
+      std::thread([this] { help(); }).detach();
+    } catch (const std::exception&) {  // std::system_error or std::bad_alloc
+      started = false;
+    }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return started;
   }
 
   [[noreturn]] void help() {

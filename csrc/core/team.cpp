@@ -10,7 +10,6 @@
 #include <iterator>
 #include <memory>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -119,7 +118,7 @@ class Leader::Team {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
       for (; size_ < threads; ++size_) std::thread([this] { help(); }).detach();
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // std::system_error or std::bad_alloc
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
