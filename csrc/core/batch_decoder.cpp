@@ -55,7 +55,7 @@ void BatchDecoder::step_top(std::span<const int64_t> tokens, int64_t threads, co
   share_out(tokens, threads, attention, [&](int64_t first, int64_t last, const float* hidden) {
     const int64_t at = first * top.count;
     kernels::multiply_top(*output_, hidden, last - first, output_->inputs(), top.count, top.scores + at,
-                          top.tokens + at, top.log_sums + first);
+                          top.tokens + at, top.log_sums + first, top.barred);
     for (int64_t i = 0; i < asked; ++i) {
       multiply_one(*output_, top.asked[i], hidden, last - first, top.asked_scores + first * asked + i, asked);
     }

@@ -30,12 +30,13 @@ class BatchDecoder {
 
   /// What a step gives in the place of all logits: see `TopScores` of the step contract.
   struct Top {
-    int64_t count;                   // at most V
-    float* scores;                   // [rows, count]
-    int64_t* tokens;                 // [rows, count]
-    float* log_sums;                 // [rows]
-    std::span<const int64_t> asked;  // tokens below V
-    float* asked_scores;             // [rows, asked]
+    int64_t count;                         // at most V
+    float* scores;                         // [rows, count]
+    int64_t* tokens;                       // [rows, count]
+    float* log_sums;                       // [rows]
+    std::span<const int64_t> asked;        // tokens below V
+    float* asked_scores;                   // [rows, asked]
+    std::span<const int64_t> barred = {};  // ascending
   };
 
   /// As `step`; the logits are those of `step`, to the bit.

@@ -226,17 +226,18 @@ void test_denormal_numbers() {
   }
 }
 
-/// `multiply_top` against the scores that `multiply` gives.
-void check_top(const Case& c, Precision precision, int64_t count) {
+/// `multiply_top` against the scores that `multiply` gives, of which those of the tokens `barred` become -inf.
+void check_top(const Case& c, Precision precision, int64_t count, const std::vector<int64_t>& barred = {}) {
   const auto w = c.packed(precision);
   auto full = c.product(w);
   std::vector<float> scores(c.rows * count), log_sums(c.rows);
   std::vector<int64_t> tokens(c.rows * count), order(c.outputs);
-  multiply_top(w, c.x.data(), c.rows, c.inputs, count, scores.data(), tokens.data(), log_sums.data());
+  multiply_top(w, c.x.data(), c.rows, c.inputs, count, scores.data(), tokens.data(), log_sums.data(), barred);
   for (int64_t r = 0; r < c.rows; ++r) {
     float* row = full.data() + r * c.outputs;
     const bool undefined = std::any_of(row, row + c.outputs, [](float x) { return x != x || x == kInfinity; });
     for (int64_t n = 0; n < c.outputs; ++n) row[n] = row[n] != row[n] ? -kInfinity : row[n];
+    for (const int64_t token : barred) row[token] = -kInfinity;
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return row[a] > row[b]; });
     double sum = 0;
@@ -262,6 +263,8 @@ void test_top() {
         }
       }
     }
+    check_top(Case(300, 20, 7), precision, 10, {0, 63, 64, 255, 256, 299});
+    check_top(Case(3, 20, 7), precision, 3, {0, 1, 2});
     Case ties(500, 8, 12);
     for (auto* values : {&ties.weights, &ties.bias, &ties.x}) {
       for (float& x : *values) x = std::round(2 * x);
@@ -273,6 +276,7 @@ void test_top() {
     wild.x[0] = kNaN;
     wild.bias[77] = draw.chance(0.5) ? kInfinity : kNaN;
     check_top(wild, precision, 60);
+    check_top(wild, precision, 60, {76, 77});
     std::fill(wild.bias.begin(), wild.bias.end(), -kInfinity);
     wild.x[0] = 1;
     check_top(wild, precision, 3);

@@ -67,63 +67,86 @@ Advance::Advance(const SearchOptions& options, const Processors& processors, Sco
 std::vector<BadScores> Advance::operator()(const StepScores& step, const std::vector<Beam*>& beams) {
   device_ = step.scores.device();
   if (options_->coverage_penalty > 0) see_attention(step.attention, beams);
-  const bool elsewhere = (on_device_ || !step.scores.is_cpu()) && takes_only_best(beams);
+  const bool elsewhere = (on_device_ || !step.scores.is_cpu()) && takes_only_best(beams) && takes_raw_scores(beams);
   return elsewhere ? on_device(step, beams) : on_cpu(step, beams);
 }
 
 bool Advance::takes_only_best(const std::vector<Beam*>& beams) const {
+  return options_->sampling == Sampling::off && custom_->empty() && options_->temperature == 1 &&
+         options_->top_tokens == 0 &&
+         std::all_of(beams.begin(), beams.end(), [](auto* beam) { return !beam || beam->takes_only_best(); });
+}
+
+bool Advance::takes_raw_scores(const std::vector<Beam*>& beams) const {
   // Where logits are barred, and not log-probabilities, the others share what they had.
   const bool bars_logits = processes_logits(*options_);
-  return options_->sampling == Sampling::off && processors_->empty() && custom_->empty() &&
-         options_->temperature == 1 && options_->top_tokens == 0 &&
-         std::all_of(beams.begin(), beams.end(), [bars_logits](auto* beam) {
-           return !beam || (beam->takes_only_best() && !(bars_logits && beam->allowed() != Allowed::all));
+  return processors_->empty() && std::all_of(beams.begin(), beams.end(), [bars_logits](auto* beam) {
+           return !beam || !bars_logits || beam->allowed() == Allowed::all;
          });
 }
 
-std::optional<Advance::TopRequest> Advance::top_request(const std::vector<Beam*>& beams) const {
+std::optional<Advance::TopPlan> Advance::top_plan(const std::vector<Beam*>& beams, int64_t vocab) {
   if (on_device_ || options_->numerics != Numerics::fast || !takes_only_best(beams)) return std::nullopt;
-  TopRequest request;
-  for (const Beam* beam : beams) {
-    if (!beam) continue;
-    // What may not come takes up a place among the best.
-    const auto barred = static_cast<int64_t>(beam->allowed() == Allowed::all_but_eos ? eos_.size() : 0);
-    request.count = std::max(request.count, beam->wanted() + barred);
-    if (beam->allowed() == Allowed::only_eos) request.asked = eos_;
+  const bool bars_logits = processes_logits(*options_);
+  // Not a question of what is barred in this batch at this step: scores are rounded in one way whatever the batch.
+  const Effect most = bars_logits ? Effect::bars_alike : Effect::bars;
+  const auto only_bars = [most](const auto& processor) { return processor->effect() <= most; };
+  if (!std::all_of(processors_->begin(), processors_->end(), only_bars)) return std::nullopt;
+
+  TopPlan plan;
+  TopRequest& request = plan.request;
+  std::optional<std::vector<int64_t>> of_all_rows;  // logits that are barred
+  plan.bars.resize(beams.size());
+  for (size_t b = 0; b < beams.size(); ++b) {
+    if (!beams[b]) continue;
+    const bool only_eos = beams[b]->allowed() == Allowed::only_eos;
+    if (only_eos) request.asked = eos_;
+    for (int64_t slot = 0; slot < static_cast<int64_t>(beams[b]->slots().size()); ++slot) {
+      RowBars bars = row_bars(*processors_, *beams[b], slot, vocab, edits_);
+      auto more = static_cast<int64_t>(bars.barred.size());  // what may not come takes up a place among the best
+      if (bars_logits && !bars.closed) {
+        if (only_eos || (of_all_rows && *of_all_rows != bars.barred)) return std::nullopt;
+        of_all_rows = bars.barred;
+        more = 0;
+      }
+      request.count = std::max(request.count, beams[b]->wanted() + more);
+      plan.bars[b].push_back(std::move(bars));
+    }
   }
-  return request.count > 0 ? std::optional(request) : std::nullopt;
+  if (of_all_rows) request.barred = std::move(*of_all_rows);
+  return request.count > 0 ? std::optional(std::move(plan)) : std::nullopt;
 }
 
-std::vector<BadScores> Advance::operator()(const TopScores& step, const TopRequest& request, int64_t width,
+std::vector<BadScores> Advance::operator()(const TopScores& step, const TopPlan& plan, int64_t width,
                                            const std::vector<Beam*>& beams) {
   device_ = at::kCPU;
   if (options_->coverage_penalty > 0) see_attention(step.attention, beams);
-  const auto asked = static_cast<int64_t>(request.asked.size());
+  const auto asked = static_cast<int64_t>(plan.request.asked.size());
   std::vector<BadScores> invalid;
   std::vector<Candidate> candidates;
   for (size_t b = 0; b < beams.size(); ++b) {
     if (!beams[b]) continue;
-    const Allowed allowed = beams[b]->allowed();
+    const bool only_eos = beams[b]->allowed() == Allowed::only_eos;
     const auto slots = beams[b]->slots();
     const int64_t first_row = static_cast<int64_t>(b) * width;
     candidates.clear();
     bool finite = true;
     for (size_t slot = 0; slot < slots.size(); ++slot) {
       const int64_t row = first_row + static_cast<int64_t>(slot);
+      const RowBars& bars = plan.bars[b][slot];
       const float log_sum = step.log_sums[row];
       finite = finite && !std::isnan(log_sum);
       const auto offer = [&](int64_t token, float score) {
         const float log_prob = score - log_sum, sum = slots[slot].sum + log_prob;
-        if (score == kImpossible || sum == kImpossible) return;
+        if (score == kImpossible || sum == kImpossible || bars.bars(token)) return;
         candidates.push_back({sum, log_prob, static_cast<int32_t>(slot), token});
       };
-      if (allowed == Allowed::only_eos) {
-        for (int64_t i = 0; i < asked; ++i) offer(request.asked[i], step.asked[row * asked + i]);
-        continue;
-      }
-      for (int64_t i = row * step.count; i < (row + 1) * step.count; ++i) {
-        const bool barred = allowed == Allowed::all_but_eos && options_->is_eos(step.tokens[i]);
-        if (!barred) offer(step.tokens[i], step.scores[i]);
+      if (bars.closed) {
+        if (bars.given) candidates.push_back({slots[slot].sum, 0.0f, static_cast<int32_t>(slot), *bars.given});
+      } else if (only_eos) {
+        for (int64_t i = 0; i < asked; ++i) offer(plan.request.asked[i], step.asked[row * asked + i]);
+      } else {
+        for (int64_t i = row * step.count; i < (row + 1) * step.count; ++i) offer(step.tokens[i], step.scores[i]);
       }
     }
     if (!finite) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/beam.h"
+#include "core/row_bars.h"
 #include "core/sentence_scores.h"
 #include "seq2seq_kit/search_options.h"
 #include "seq2seq_kit/step_model.h"
@@ -38,22 +39,26 @@ class Advance {
   /// is passed over. Returns the sentences that did not advance.
   std::vector<BadScores> operator()(const StepScores& step, const std::vector<Beam*>& beams);
 
-  /// What the next step is asked for where the best tokens of each row will do.
-  struct TopRequest {
-    int64_t count = 0;           // of the best
-    std::vector<int64_t> asked;  // tokens whose logits are needed whatever they are
+  /// What the next step is asked for where the best tokens of each row will do, and what its rows are known to be.
+  struct TopPlan {
+    TopRequest request;
+    std::vector<std::vector<RowBars>> bars;  // [B][live slots]
   };
 
-  /// Nothing where an option needs whole rows.
-  std::optional<TopRequest> top_request(const std::vector<Beam*>& beams) const;
+  /// Nothing where an option needs whole rows, of `vocab` tokens.
+  std::optional<TopPlan> top_plan(const std::vector<Beam*>& beams, int64_t vocab);
 
   /// As with whole rows of scores; `width` rows a sentence.
-  std::vector<BadScores> operator()(const TopScores& step, const TopRequest& request, int64_t width,
+  std::vector<BadScores> operator()(const TopScores& step, const TopPlan& plan, int64_t width,
                                     const std::vector<Beam*>& beams);
 
  private:
-  /// Whether all that is chosen by are the sums of log-probabilities, and the best of them are all that is chosen.
+  /// Whether all that is chosen by are the sums of log-probabilities after the built-in processors, and the best of
+  /// them are all that is chosen.
   bool takes_only_best(const std::vector<Beam*>& beams) const;
+
+  /// Whether, besides, nothing is processed: tokens are barred by the semantics alone, and keep their probability.
+  bool takes_raw_scores(const std::vector<Beam*>& beams) const;
 
   std::vector<BadScores> on_cpu(const StepScores& step, const std::vector<Beam*>& beams);
   std::vector<BadScores> on_device(const StepScores& step, const std::vector<Beam*>& beams) const;
@@ -80,6 +85,7 @@ class Advance {
   bool on_device_;
   at::Device device_ = at::kCPU;        // of the step's scores
   std::vector<SentenceScores> scores_;  // one a thread
+  RowEdits edits_;                      // room to work in
   TorchDraws torch_draws_;
 };
 

@@ -44,19 +44,20 @@ StepScores NativeStepModel::step(const at::Tensor& tokens, const at::Tensor& /*p
   return {scores_.narrow(0, 0, size).view({tokens.size(0), tokens.size(1), vocab()}), ScoreKind::logits, attention};
 }
 
-TopScores NativeStepModel::step_top(const at::Tensor& tokens, const at::Tensor& /*position*/, int64_t count,
-                                    const std::vector<int64_t>& asked) {
+TopScores NativeStepModel::step_top(const at::Tensor& tokens, const at::Tensor& /*position*/,
+                                    const TopRequest& request) {
   const int64_t rows = tokens.numel();
   TopScores top;
-  top.count = std::min(count, vocab());
+  top.count = std::min(request.count, vocab());
   top.scores.resize(rows * top.count);
   top.tokens.resize(rows * top.count);
   top.log_sums.resize(rows);
-  top.asked.resize(rows * asked.size());
+  top.asked.resize(rows * request.asked.size());
   top.attention = no_attention(tokens);
   const at::Tensor given = tokens.contiguous();
   decoder_->step_top(numbers(given), at::get_num_threads(),
-                     {top.count, top.scores.data(), top.tokens.data(), top.log_sums.data(), asked, top.asked.data()},
+                     {top.count, top.scores.data(), top.tokens.data(), top.log_sums.data(), request.asked,
+                      top.asked.data(), request.barred},
                      data(top.attention));
   return top;
 }

@@ -18,8 +18,7 @@ class NativeStepModel : public TopStepModel {
 
   void init(int64_t batch, int64_t max_beams) override;
   StepScores step(const at::Tensor& tokens, const at::Tensor& position) override;
-  TopScores step_top(const at::Tensor& tokens, const at::Tensor& position, int64_t count,
-                     const std::vector<int64_t>& asked) override;
+  TopScores step_top(const at::Tensor& tokens, const at::Tensor& position, const TopRequest& request) override;
   void select(const Selection& selection) override;
   int64_t vocab() const override { return decoder_->vocab(); }
   at::Device device() const override { return at::kCPU; }

@@ -154,11 +154,11 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
     for (const int64_t sentence : active) beams.push_back(all[sentence]->over() ? nullptr : all[sentence].get());
 
     if (quick && position == 0) options.validate_tokens(quick->vocab());
-    const auto request = quick ? advance.top_request(beams) : std::nullopt;
-    if (request) {
-      const TopScores step = quick->step_top(fed, places, request->count, request->asked);
+    const auto plan = quick ? advance.top_plan(beams, quick->vocab()) : std::nullopt;
+    if (plan) {
+      const TopScores step = quick->step_top(fed, places, plan->request);
       if (options.attention) trace.append(step.attention);
-      check(advance(step, *request, width, beams), active, position);
+      check(advance(step, *plan, width, beams), active, position);
     } else {
       const StepScores step = model.step(fed, places);
       if (position == 0) options.validate_tokens(step.scores.size(2));

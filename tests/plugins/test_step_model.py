@@ -55,7 +55,7 @@ def test_what_it_throws_is_a_sentence(module: Any) -> None:
 
 def test_one_of_another_interface_is_refused(module: Any) -> None:
     with pytest.raises(
-        SearchError, match=r"the capsule is '.*interface 0, torch 1\.0', expected '.*interface 1, torch 2"
+        SearchError, match=r"the capsule is '.*interface 0, torch 1\.0', expected '.*interface 2, torch 2"
     ):
         NativeStep(module.of_another_interface())
     with pytest.raises(TypeError):

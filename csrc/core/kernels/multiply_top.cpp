@@ -122,6 +122,21 @@ class Top {
   std::vector<uint64_t> best_;  // descending
 };
 
+/// Those of the tokens `barred` that are among `size` from `first` on.
+std::span<const int64_t> barred_in(std::span<const int64_t> barred, int64_t first, int64_t size) {
+  const auto begin = std::lower_bound(barred.begin(), barred.end(), first);
+  return {begin, std::lower_bound(begin, barred.end(), first + size)};
+}
+
+/// Makes the scores of these tokens -inf; `scores` are those of tokens from `first` on.
+void bar(std::span<const int64_t> tokens, int64_t first, float* scores, Mass& mass) {
+  for (const int64_t token : tokens) {
+    float& score = scores[token - first];
+    if (!(score < -kNone)) mass.sum = std::numeric_limits<double>::quiet_NaN();
+    score = kNone;
+  }
+}
+
 /// What is known of at most `kRowsTogether` rows.
 struct Room {
   std::vector<Mass> masses;            // [rows, segments]
@@ -131,7 +146,7 @@ struct Room {
 }  // namespace
 
 void multiply_top(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, int64_t count, float* scores,
-                  int64_t* tokens, float* log_sums) {
+                  int64_t* tokens, float* log_sums, std::span<const int64_t> barred) {
   thread_local Room room_of_thread;
   Room& room = room_of_thread;  // other threads work for this one
   const auto& packed = w.packed();
@@ -154,8 +169,10 @@ void multiply_top(const PackedMatrix& w, const float* x, int64_t rows, int64_t x
         const int64_t last = std::min(panel + kPanelsTogether, stop), first = panel * kPanel;
         const int64_t size = std::min(last * kPanel, packed.outputs) - first;
         multiply_panels(packed, panel, last, inputs, together, products.data(), kScores, Activation::none, nullptr);
+        const auto among = barred_in(barred, first, size);
         for (int64_t i = 0; i < together; ++i) {
           Mass& mass = room.masses[i * segments + panel / kSegment];
+          bar(among, first, products.data() + i * kScores, mass);
           tops[i].add(products.data() + i * kScores, size, first, mass, found);
         }
       }

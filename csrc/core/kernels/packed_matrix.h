@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 namespace seq2seq_kit::kernels {
 
@@ -58,8 +59,9 @@ void multiply(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_str
 /// and equal ones by the lower token, into `scores` and `tokens` [rows, count], and log(sum(exp)) of all of them into
 /// `log_sums` [rows]. The same promise as for `multiply`.
 ///
-/// A score of NaN or +inf makes its row's `log_sums` NaN. Selection takes NaN for -inf.
+/// The scores of the tokens `barred`, which ascend, count as -inf. A score of NaN or +inf, barred or not, makes its
+/// row's `log_sums` NaN. Selection takes NaN for -inf.
 void multiply_top(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, int64_t count, float* scores,
-                  int64_t* tokens, float* log_sums);
+                  int64_t* tokens, float* log_sums, std::span<const int64_t> barred = {});
 
 }  // namespace seq2seq_kit::kernels

@@ -14,8 +14,9 @@ namespace seq2seq_kit {
 /// symbol is none, as in Hugging Face.
 class BadWords : public Processor {
  public:
-  explicit BadWords(const SearchOptions& options)
-      : options_(&options), tokens_(single(options)), longer_(longer(options)) {}
+  /// `of_sentences`: some sentence has phrases of its own.
+  BadWords(const SearchOptions& options, bool of_sentences)
+      : options_(&options), of_sentences_(of_sentences), tokens_(single(options)), longer_(longer(options)) {}
 
   void apply(const HypothesisView& hypothesis, ScoreRow& scores) const override {
     tokens_.apply(scores);
@@ -24,6 +25,10 @@ class BadWords : public Processor {
       const auto before = std::span(phrase).first(phrase.size() - 1);
       if (ends_with(hypothesis.generated(), before) && counts(*options_, phrase)) scores.ban(phrase.back());
     }
+  }
+  Effect effect() const override {
+    if (tokens_.marked()) return Effect::other;
+    return of_sentences_ ? Effect::bars : longer_.effect();
   }
 
  private:
@@ -48,6 +53,7 @@ class BadWords : public Processor {
   }
 
   const SearchOptions* options_;
+  bool of_sentences_;
   BarredTokens tokens_;
   SequenceBias longer_;
 };

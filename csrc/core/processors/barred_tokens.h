@@ -21,9 +21,11 @@ class BarredTokens {
   }
 
   void apply(ScoreRow& scores) const {
-    if (!allowed_.empty()) return scores.bar_unmarked(allowed_);
+    if (marked()) return scores.bar_unmarked(allowed_);
     for (const int64_t token : tokens_) scores.ban(token);
   }
+
+  bool marked() const { return !allowed_.empty(); }
 
  private:
   std::vector<int64_t> tokens_;

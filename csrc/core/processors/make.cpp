@@ -121,8 +121,9 @@ Processors make_processors(const SearchOptions& options, std::span<const Sentenc
   if (options.no_repeat_ngram_source > 0) {
     made.push_back(std::make_unique<NoRepeatSourceNgram>(options.no_repeat_ngram_source, rules.counts_bos));
   }
-  if (!options.bad_words.empty() || asked([](const SentenceInput& sentence) { return !sentence.banned.empty(); })) {
-    made.push_back(std::make_unique<BadWords>(options));
+  const bool with_banned = asked([](const SentenceInput& sentence) { return !sentence.banned.empty(); });
+  if (!options.bad_words.empty() || with_banned) {
+    made.push_back(std::make_unique<BadWords>(options, with_banned));
   }
   if (asked([](const SentenceInput& sentence) { return sentence.automaton != nullptr; })) {
     made.push_back(std::make_unique<FollowAutomaton>(options, sentences));

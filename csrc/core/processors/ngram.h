@@ -30,6 +30,7 @@ class NoRepeatNgram : public Processor {
     const auto tokens = hypothesis.tokens(counts_bos_);
     ban_repeated(tokens, tokens, options_->no_repeat_ngram, options_->no_repeat_ngram_except, scores);
   }
+  Effect effect() const override { return Effect::bars; }
 
  private:
   const SearchOptions* options_;
@@ -44,6 +45,7 @@ class NoRepeatSourceNgram : public Processor {
   void apply(const HypothesisView& hypothesis, ScoreRow& scores) const override {
     ban_repeated(hypothesis.tokens(counts_bos_), hypothesis.sentence.source, size_, {}, scores);
   }
+  Effect effect() const override { return Effect::bars; }
 
  private:
   int64_t size_;

@@ -24,11 +24,22 @@ struct HypothesisView {
   int64_t length() const { return static_cast<int64_t>(sequence.size()) - 1; }
 };
 
+/// What a processor does to a row. All but the last reads no score and writes none but -inf, or 0 for the only token of
+/// a row that it closes.
+enum class Effect {
+  bars_alike,  // bars the same tokens of all rows that it does not close
+  bars,        // bars tokens of a hypothesis
+  other,
+};
+
 /// A built-in option that blocks or biases tokens. Without state of its own: all it needs is the hypothesis.
 class Processor {
  public:
   virtual ~Processor() = default;
   virtual void apply(const HypothesisView& hypothesis, ScoreRow& scores) const = 0;
+
+  /// At most this at all steps.
+  virtual Effect effect() const { return Effect::other; }
 };
 
 using Processors = std::vector<std::unique_ptr<const Processor>>;

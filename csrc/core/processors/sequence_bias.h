@@ -22,6 +22,7 @@ class SequenceBias : public Processor {
   explicit SequenceBias(std::span<const std::pair<TokenSequence, double>> biases) {
     for (const auto& [sequence, bias] : biases) {
       const Bias entry{{sequence.begin(), sequence.end() - 1}, sequence.back(), static_cast<float>(bias)};
+      only_bars_ = only_bars_ && entry.bias == kImpossible;
       if (entry.before.empty()) {
         single_.push_back(entry);
       } else {
@@ -40,6 +41,9 @@ class SequenceBias : public Processor {
       if (ends_with(generated, bias.before)) add(bias, scores);
     }
   }
+  Effect effect() const override {
+    return !only_bars_ ? Effect::other : longer_.empty() ? Effect::bars_alike : Effect::bars;
+  }
 
  private:
   struct Bias {
@@ -48,8 +52,12 @@ class SequenceBias : public Processor {
     float bias;
   };
 
-  static void add(const Bias& bias, ScoreRow& scores) { scores.set(bias.token, scores.get(bias.token) + bias.bias); }
+  static void add(const Bias& bias, ScoreRow& scores) {
+    if (bias.bias == kImpossible) return scores.ban(bias.token);
+    scores.set(bias.token, scores.get(bias.token) + bias.bias);
+  }
 
+  bool only_bars_ = true;
   std::vector<Bias> single_;
   std::unordered_map<int64_t, std::vector<Bias>> longer_;  // by the token before the last
 };

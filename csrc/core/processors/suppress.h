@@ -13,6 +13,7 @@ class Suppress : public Processor {
   explicit Suppress(const std::vector<int64_t>& tokens) : tokens_(tokens) {}
 
   void apply(const HypothesisView& /*hypothesis*/, ScoreRow& scores) const override { tokens_.apply(scores); }
+  Effect effect() const override { return tokens_.marked() ? Effect::other : Effect::bars_alike; }
 
  private:
   BarredTokens tokens_;
@@ -28,6 +29,7 @@ class SuppressAtStart : public Processor {
     const int64_t start = prefix == 0 && options_->forced_first >= 0 ? 1 : prefix;
     if (hypothesis.length() == start) tokens_.apply(scores);
   }
+  Effect effect() const override { return tokens_.marked() ? Effect::other : Effect::bars; }
 
  private:
   const SearchOptions* options_;

@@ -2,4 +2,4 @@
 // compared when compiled code of a third party registers.
 #pragma once
 
-#define SEQ2SEQ_KIT_ABI 1
+#define SEQ2SEQ_KIT_ABI 2
