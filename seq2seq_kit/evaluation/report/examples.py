@@ -32,8 +32,7 @@ class Answer:
     run: str
     output: list[Part]
     reference: list[Part]
-    reference_number: int
-    """Which of the references ``reference`` is, from 0."""
+    """The nearest one."""
     sentence_score: float
     score: float
     finish: str
@@ -114,17 +113,15 @@ class Gallery:
 
     def _answer(self, run: int, place: int, references: Sequence[str]) -> Answer:
         output = self._runs[run].result.outputs[place]
-        text, number = cut(output.text), 0
+        text = cut(output.text)
         here: list[Part] = [(True, text)]
         there: list[Part] = []
         if references:
-            number = nearest(text, references)
-            here, there = differences(text, references[number])
+            here, there = differences(text, references[nearest(text, references)])
         return Answer(
             run=self._runs[run].name,
             output=here,
             reference=there,
-            reference_number=number,
             sentence_score=self._sentence[run][place],
             score=output.score,
             finish=output.finish,

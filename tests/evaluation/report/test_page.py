@@ -20,6 +20,7 @@ import pytest
 import torch
 
 from seq2seq_kit.errors import UserError
+from seq2seq_kit.evaluation import bootstrap
 from seq2seq_kit.evaluation.evaluate import Evaluation
 from seq2seq_kit.evaluation.report import page
 from seq2seq_kit.evaluation.report.attention import Keeper, packed
@@ -202,6 +203,20 @@ def test_of_equal_ones_the_other_metrics_say_which_is_worse() -> None:
     metrics: dict[str, Metric] = {"exact": ExactMatch(ExactMatchConfig()), "chrf": ChrF(ChrFConfig())}
     text = Elements(render([run_of(pairs, metrics=metrics)], "test.tsv")).text
     assert text.index("Example 2") < text.index("Example 1") < text.index("Example 3")
+
+
+def test_fewer_resamples_than_usual_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(ExactMatch):
+        def statistics(self, *_: Any) -> None:  # type: ignore[override]
+            return None
+
+        def __call__(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+            return float(sum(output in own for output, own in zip(outputs, references, strict=True)))
+
+    monkeypatch.setattr(bootstrap, "PATIENCE", 1e-9)
+    monkeypatch.setattr(bootstrap, "FEWEST", 0)
+    text = Elements(render([run_of(PAIRS, metrics={"slow": Slow(ExactMatchConfig())})], "test.tsv")).text
+    assert re.search(r"slow ↑ 10\.00 [\d.]+ to [\d.]+ \(1 resamples\)", text)
 
 
 def test_a_metric_that_cannot_be_resampled_says_so_and_perplexity_can() -> None:
