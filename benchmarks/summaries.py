@@ -32,7 +32,7 @@ SEED = 1
 UNITS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rouge_l": "ROUGE-L"}
 
 _LSTM = "{name: lstm, embedding_size: 128, size: 256, dropout: 0.3, attention: %s}"
-_TRANSFORMER = "{name: transformer, size: 128, layers: 3, heads: 4, feed_forward_size: 512, dropout: 0.2%s}"
+_TRANSFORMER = "{name: transformer, size: 128, layers: 3, heads: 4, feed_forward_size: 512, dropout: 0.2}"
 SYSTEMS: dict[str, tuple[str, ...]] = {
     "attention": (),
     "copy": ("task.copying=true", f"model.decoder={{name: copy, decoder: {_LSTM % 'bahdanau'}}}"),
@@ -41,9 +41,10 @@ SYSTEMS: dict[str, tuple[str, ...]] = {
         f"model.decoder={{name: copy, coverage_loss: 1.0, decoder: {_LSTM % 'coverage'}}}",
     ),
     "transformer": (
-        f"model.encoder={_TRANSFORMER % ''}",
-        f"model.decoder={_TRANSFORMER % ''}",
+        f"model.encoder={_TRANSFORMER}",
+        f"model.decoder={_TRANSFORMER}",
         "training.learning_rate=0.001",
+        "training.schedule={name: linear, warmup: 400, end: 0.05, steps: 2000}",
     ),
 }
 """What each changes in the configuration."""
