@@ -244,8 +244,8 @@ def _decode(
             failed[place] = error
     if 1 < len(failed) == len(batch.places):  # none of them is
         raise failed[batch.places[0]]
-    for place, error in failed.items():
-        skip(window.examples[place], error)
+    for place, problem in failed.items():
+        skip(window.examples[place], problem)
     return found
 
 

@@ -157,6 +157,13 @@ def test_data_that_is_none_is_named(runs: dict[str, Path], files: dict[str, Path
     assert not (tmp_path / "run").exists()
 
 
+def test_a_pipe_is_not_read_in_every_epoch(runs: dict[str, Path], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.tsv")
+    streamed = config(runs, tmp_path, train=[str(tmp_path / "pipe.tsv")], streaming=True)
+    said = one_sentence(s2s("train", streamed, "--out", tmp_path / "run"))
+    assert said.endswith("pipe.tsv: is a pipe, which can be read once; data.streaming reads data in every epoch")
+
+
 def config(runs: dict[str, Path], folder: Path, **data: object) -> Path:
     """A configuration like that of a run, with other data."""
     values = json.loads((runs["translate"] / "checkpoint.json").read_text(encoding="utf-8"))["config"]
@@ -202,6 +209,7 @@ SETTINGS: list[tuple[str, list[object], str]] = [
     ("translate", ["--threads", "two"], r"'--threads': Input should be a valid integer"),
     ("translate", ["--device", "tpu:7"], r"device 'tpu:7' cannot be used here"),
     ("translate", ["--device", "cuda:99"], r"device 'cuda:99' cannot be used here"),
+    ("translate", ["--device", "meta"], r"device 'meta' cannot be used here: its tensors hold no data"),
     ("translate", ["--precision", "fp64"], r"precision"),
     ("translate", ["--stepper", "fast"], r"stepper"),
     ("translate", ["--checkpoint", "first"], r"--checkpoint must be best or last, got 'first'"),

@@ -111,3 +111,25 @@ def test_the_console_script_and_the_module_are_the_same() -> None:
     for command in ([script], [sys.executable, "-m", "seq2seq_kit"]):
         done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout.split()[0]) == (0, "seq2seq_kit")
+
+
+def test_a_stream_that_is_closed_is_no_bug() -> None:
+    """And no file that the command opens takes its place."""
+    body = "import sys; file = open('/dev/null'); assert file.fileno() > 2, file; print(sys.stdin.read())"
+    command = ["sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-c", COMMAND.format(body=body)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_name_that_is_no_unicode_can_be_said() -> None:
+    done = act("raise UserError('run-\\udcff: there is no such run folder')")
+    assert (done.returncode, done.stderr) == (2, "Error: run-\\udcff: there is no such run folder\n")
+    done = act("print('run-\\udcff')", encoding="utf-8", errors="surrogateescape")
+    assert (done.returncode, done.stdout) == (0, "run-\udcff\n")
+
+
+def test_what_the_file_system_refuses_is_named() -> None:
+    done = act("open('/none/such')")
+    assert (done.returncode, done.stderr) == (2, "Error: /none/such: No such file or directory\n")
+    done = act("raise MemoryError")
+    assert done.returncode == 2 and done.stderr.startswith("Error: there is not enough memory (MemoryError): smaller")

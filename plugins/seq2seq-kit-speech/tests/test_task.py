@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seq2seq_kit_speech.audio import Reader, Recording
 from seq2seq_kit_speech.features import LogMel, mel_filters
 from seq2seq_kit_speech.task import TimedWord, Transcription, TranscriptionConfig
-from seq2seq_kit_speech.transcribe import transcribe
+from seq2seq_kit_speech.transcribe import _opened, transcribe
 
 from seq2seq_kit import DataError, Example, Hypothesis, UserError, load
 from seq2seq_kit.testing import check_task
@@ -311,3 +311,11 @@ def test_usage_that_makes_no_sense_is_refused(run: Path, tmp_path: Path) -> None
         transcribe(run, [tmp_path], checkpoint="first")
     with pytest.raises(UserError, match="cannot be written"):
         transcribe(run, [], output=tmp_path / "none" / "out.txt")
+
+
+def test_no_recording_is_lost_to_an_output(write: Callable[..., Path], tmp_path: Path) -> None:
+    recording = write("a.wav", np.zeros(800))
+    before = recording.read_bytes()
+    with pytest.raises(UserError, match=r"a\.wav: is among the recordings, and would be lost"):
+        _opened(recording, [str(tmp_path / "none.wav"), str(recording)])
+    assert recording.read_bytes() == before
