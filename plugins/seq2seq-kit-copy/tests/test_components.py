@@ -103,6 +103,16 @@ def test_the_words_of_other_sentences_are_impossible_and_no_loss_is_infinite() -
     assert log_probs[0, 0, 4] < -80  # the source has it, and attention is elsewhere
 
 
+def test_it_trains_in_bfloat16() -> None:
+    decoder, memory = make_decoder(COVERAGE, coverage_loss=1.0).train(), make_memory([[4, 9, -1], [5, 6, -1]])
+    with torch.autocast("cpu", torch.bfloat16):
+        decoded = decoder(torch.tensor([[1, 4, 9], [1, 5, 6]]), memory)
+        scores = decoder.output(decoded.hidden, memory)
+    (decoded.losses["coverage"] - scores[:, :, 4].sum()).backward()
+    assert scores.dtype == torch.float32
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in decoder.parameters())
+
+
 @pytest.mark.parametrize("inner", [LSTM, COVERAGE, TRANSFORMER])
 @pytest.mark.parametrize("sampling", ["off", "tokens"])
 def test_a_sentence_is_decoded_alike_with_others_that_have_more_words(inner: dict[str, Any], sampling: str) -> None:

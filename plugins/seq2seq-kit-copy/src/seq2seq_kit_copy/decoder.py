@@ -150,6 +150,7 @@ def mixture(scores: Tensor, attention: Tensor, copies: Tensor, own_words: Tensor
         copies: [B, S'] int64, the id of the word at each position; -1: none.
         own_words: [B, N] bool, which ids from V on are words.
     """
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))  # a sum of V small numbers is to be 1
     written, p = scores[..., :-1].softmax(-1), scores[..., -1:].sigmoid()  # [B, Q, V], [B, Q, 1]
     copied = (1 - p) * attention.to(p.dtype) * (copies >= 0).unsqueeze(1)  # [B, Q, S']
     rest = (1 - copied.sum(-1, keepdim=True)).clamp(min=0)  # [B, Q, 1]
