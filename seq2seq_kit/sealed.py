@@ -172,7 +172,7 @@ def _fill(tensor: Tensor, file: BinaryIO) -> None:
     """Read as many bytes as the tensor has."""
     import torch
 
-    rest = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    rest = tensor.reshape(-1).view(torch.uint8).numpy().data
     while rest:
         count = file.readinto(rest)  # type: ignore[attr-defined]
         if not count:
