@@ -23,8 +23,7 @@ Inputs& Inputs::of_this_thread() {
 
 PackedRows Inputs::pack(const PackedMatrix::Packed& w, const float* x, int64_t rows, int64_t x_stride) {
   if (w.precision == Precision::fp32) return {x, x_stride, nullptr, nullptr};
-  constexpr int64_t kLine = 16;  // words: rows begin at a cache line
-  const int64_t stride = (w.depth + kLine - 1) / kLine * kLine;
+  const int64_t stride = (w.depth + kLine - 1) / kLine * kLine;  // rows begin at a line
   grow(words_, rows * stride);
   grow(scales_, rows);
   grow(zeros_, rows);
@@ -46,9 +45,9 @@ uint32_t* Inputs::sums(int64_t rows) {
 }
 
 void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last, const PackedRows& x, int64_t rows,
-                     float* out, int64_t out_stride, Activation activation, const float* added) {
+                     float* out, int64_t out_stride, Activation activation, const float* added, Ahead* ahead) {
   uint32_t* sums = Inputs::of_this_thread().sums(rows);
-  KERNEL(multiply_panels)(w, first, last, x, rows, sums, out, out_stride, activation, added);
+  KERNEL(multiply_panels)(w, first, last, x, rows, sums, out, out_stride, activation, added, ahead);
 }
 
 void multiply(const PackedMatrix& w, const float* x, int64_t rows, int64_t x_stride, float* out, int64_t out_stride,

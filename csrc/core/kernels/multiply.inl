@@ -9,64 +9,6 @@ static inline Words everywhere(const uint32_t* from) {
   return Words{} + word;
 }
 
-/// The kernel proper: sums of `kRows` rows and `kVectors` registers of outputs, all of them in registers, over `depth`
-/// words. Each sum is one chain of additions in the order of the inputs, however many rows there are.
-template <typename Dot, int64_t kRows, int64_t kVectors>
-static void add_products(const uint32_t* w, const uint32_t* x, int64_t x_stride, int64_t depth, uint32_t* sums) {
-  typename Dot::Sum block[kRows][kVectors];
-#pragma GCC unroll 8
-  for (int64_t row = 0; row < kRows; ++row) {
-#pragma GCC unroll 8
-    for (int64_t v = 0; v < kVectors; ++v) {
-      __builtin_memcpy(&block[row][v], sums + row * kPanel + v * kWidth, KERNEL_BYTES);
-    }
-  }
-  for (int64_t word = 0; word < depth; ++word) {
-    Words weights[kVectors];
-#pragma GCC unroll 8
-    for (int64_t v = 0; v < kVectors; ++v) {
-      __builtin_memcpy(&weights[v], w + word * kPanel + v * kWidth, KERNEL_BYTES);
-    }
-#pragma GCC unroll 8
-    for (int64_t row = 0; row < kRows; ++row) {
-      const Words input = everywhere(x + row * x_stride + word);
-#pragma GCC unroll 8
-      for (int64_t v = 0; v < kVectors; ++v) block[row][v] = Dot::add(block[row][v], input, weights[v]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int64_t row = 0; row < kRows; ++row) {
-#pragma GCC unroll 8
-    for (int64_t v = 0; v < kVectors; ++v) {
-      __builtin_memcpy(sums + row * kPanel + v * kWidth, &block[row][v], KERNEL_BYTES);
-    }
-  }
-}
-
-/// As many outputs at a time as registers allow: few rows take more of them, so that there are enough chains.
-template <typename Dot, int64_t kRows>
-static void add_products(const uint32_t* w, const uint32_t* x, int64_t x_stride, int64_t depth, uint32_t* sums) {
-  constexpr int64_t kVectors = KERNEL_BYTES == 64 ? 4 : kRows == 1 ? 8 : kRows == 2 ? 4 : 2;
-  for (int64_t at = 0; at < kPanel; at += kVectors * kWidth) {
-    add_products<Dot, kRows, kVectors>(w + at, x, x_stride, depth, sums + at);
-  }
-}
-
-constexpr int64_t kMostRows = 6;  // of a block
-
-template <typename Dot>
-static void add_block(int64_t rows, const uint32_t* w, const uint32_t* x, int64_t x_stride, int64_t depth,
-                      uint32_t* sums) {
-  switch (rows) {
-    case 1: return add_products<Dot, 1>(w, x, x_stride, depth, sums);
-    case 2: return add_products<Dot, 2>(w, x, x_stride, depth, sums);
-    case 3: return add_products<Dot, 3>(w, x, x_stride, depth, sums);
-    case 4: return add_products<Dot, 4>(w, x, x_stride, depth, sums);
-    case 5: return add_products<Dot, 5>(w, x, x_stride, depth, sums);
-    default: return add_products<Dot, kMostRows>(w, x, x_stride, depth, sums);
-  }
-}
-
 static inline Vector erf_of(Vector x) {
   const Vector limit = Vector{} + 4.0f;  // beyond it erf is 1 in float32
   x = x > limit ? limit : x < -limit ? -limit : x;
@@ -133,17 +75,94 @@ static inline __attribute__((always_inline)) Vector in_units(Int8, Ints sum, int
   return __builtin_convertvector(sum - weights * x.zeros[row], Vector) * scales * x.scales[row];
 }
 
-template <typename Dot>
-static void finish_rows(const uint32_t* sums, const PackedRows& x, int64_t first, int64_t last, const Finish& finish) {
+/// Whether registers of sums are finished at once. Otherwise what they come to is kept for `finish_rows`: where not all
+/// of it is wanted, and where an activation takes more instructions than are repeated for every register.
+static inline bool finishes_at_once(const Finish& finish) {
+  return finish.outputs == kPanel && (finish.activation == Activation::none || finish.activation == Activation::relu);
+}
+
+/// What is multiplied: some words of rows, with those of a panel.
+struct Slice {
+  const uint32_t* weights;  // [depth, kPanel]
+  const uint32_t* inputs;   // [rows, depth]
+  int64_t stride, depth;    // of the inputs
+  bool first, last;         // of the words of a row
+  uint32_t* sums;           // [rows, kPanel]: what the slices so far come to
+  int64_t row;              // the first
+  const uint32_t* ahead;    // [depth] lines of words that are read soon, or some that are there
+};
+
+/// The kernel proper: sums of `kRows` rows and `kVectors` registers of outputs, the first of which is `output`, all of
+/// them in registers until they are finished. Each sum is one chain of additions in the order of the inputs, however
+/// many rows there are.
+template <typename Dot, int64_t kRows, int64_t kVectors>
+static void add_products(const Slice& slice, int64_t output, const PackedRows& x, const Finish& finish) {
+  const uint32_t* const w = slice.weights + output;
+  uint32_t* const sums = slice.sums + output;
+  typename Dot::Sum block[kRows][kVectors] = {};
+  if (!slice.first) {
+#pragma GCC unroll 8
+    for (int64_t row = 0; row < kRows; ++row) {
+#pragma GCC unroll 8
+      for (int64_t v = 0; v < kVectors; ++v) {
+        __builtin_memcpy(&block[row][v], sums + row * kPanel + v * kWidth, KERNEL_BYTES);
+      }
+    }
+  }
+  for (int64_t word = 0; word < slice.depth; ++word) {
+    __builtin_prefetch(slice.ahead + word * kLine, 0, 2);
+    Words weights[kVectors];
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kVectors; ++v) {
+      __builtin_memcpy(&weights[v], w + word * kPanel + v * kWidth, KERNEL_BYTES);
+    }
+#pragma GCC unroll 8
+    for (int64_t row = 0; row < kRows; ++row) {
+      const Words input = everywhere(slice.inputs + row * slice.stride + word);
+#pragma GCC unroll 8
+      for (int64_t v = 0; v < kVectors; ++v) block[row][v] = Dot::add(block[row][v], input, weights[v]);
+    }
+  }
+  if (!slice.last) {
+#pragma GCC unroll 8
+    for (int64_t row = 0; row < kRows; ++row) {
+#pragma GCC unroll 8
+      for (int64_t v = 0; v < kVectors; ++v) {
+        __builtin_memcpy(sums + row * kPanel + v * kWidth, &block[row][v], KERNEL_BYTES);
+      }
+    }
+    return;
+  }
+  const bool at_once = finishes_at_once(finish), positive = finish.activation == Activation::relu;
+#pragma GCC unroll 8
+  for (int64_t row = 0; row < kRows; ++row) {
+    const int64_t to = (slice.row + row) * finish.stride + output;
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kVectors; ++v) {
+      Vector y;
+      __builtin_memcpy(&y, finish.bias + output + v * kWidth, KERNEL_BYTES);
+      y += in_units(Dot{}, block[row][v], output + v * kWidth, finish, x, slice.row + row);
+      if (!at_once) {
+        __builtin_memcpy(sums + row * kPanel + v * kWidth, &y, KERNEL_BYTES);
+        continue;
+      }
+      if (positive) y = y < 0 ? Vector{} : y;
+      if (finish.added) {
+        Vector added;
+        __builtin_memcpy(&added, finish.added + to + v * kWidth, KERNEL_BYTES);
+        y += added;
+      }
+      __builtin_memcpy(finish.out + to + v * kWidth, &y, KERNEL_BYTES);
+    }
+  }
+}
+
+/// What is not finished at once, of the rows [first, last); `sums` [last - first, kPanel] are numbers.
+static void finish_rows(const uint32_t* sums, int64_t first, int64_t last, const Finish& finish) {
   for (int64_t row = first; row < last; ++row, sums += kPanel) {
     for (int64_t at = 0; at < finish.outputs; at += kLanes) {
       const int64_t left = finish.outputs - at, to = row * finish.stride + at;
-      Lanes y = load(finish.bias + at);
-      for (int64_t part = 0; part < kParts; ++part) {
-        typename Dot::Sum sum;
-        __builtin_memcpy(&sum, sums + at + part * kWidth, sizeof sum);
-        y.parts[part] += in_units(Dot{}, sum, at + part * kWidth, finish, x, row);
-      }
+      Lanes y = load(reinterpret_cast<const float*>(sums) + at);
       if (finish.activation != Activation::none) {
         for (Vector& part : y.parts) part = activated(part, finish.activation);
       }
@@ -153,23 +172,55 @@ static void finish_rows(const uint32_t* sums, const PackedRows& x, int64_t first
   }
 }
 
-/// One panel. Words of depth are taken some at a time, so that those of the panel stay in the cache while all rows pass;
-/// `sums` is room for [rows, kPanel].
+/// As many outputs at a time as registers allow: few rows take more of them, so that there are enough chains.
+template <typename Dot, int64_t kRows>
+static void multiply_rows(const Slice& slice, const PackedRows& x, const Finish& finish) {
+  constexpr int64_t kVectors = KERNEL_BYTES == 64 ? 4 : kRows == 1 ? 8 : kRows == 2 ? 4 : 2;
+  for (int64_t output = 0; output < kPanel; output += kVectors * kWidth) {
+    add_products<Dot, kRows, kVectors>(slice, output, x, finish);
+  }
+  if (slice.last && !finishes_at_once(finish)) finish_rows(slice.sums, slice.row, slice.row + kRows, finish);
+}
+
 template <typename Dot>
-static void multiply_panel(const uint32_t* panel, int64_t depth, const PackedRows& x, int64_t rows, uint32_t* sums,
-                           const Finish& finish) {
-  constexpr int64_t kDepth = 256;
+static void multiply_block(int64_t rows, const Slice& slice, const PackedRows& x, const Finish& finish) {
+  switch (rows) {
+    case 1: return multiply_rows<Dot, 1>(slice, x, finish);
+    case 2: return multiply_rows<Dot, 2>(slice, x, finish);
+    case 3: return multiply_rows<Dot, 3>(slice, x, finish);
+    case 4: return multiply_rows<Dot, 4>(slice, x, finish);
+    case 5: return multiply_rows<Dot, 5>(slice, x, finish);
+    default: return multiply_rows<Dot, kRowsOfBlock>(slice, x, finish);
+  }
+}
+
+/// One panel. Words of depth are taken some at a time, so that those of the panel stay in the cache while all rows pass;
+/// `sums` is room for [rows, kPanel]. Meanwhile `ahead` is fetched, or what follows up to `end`: but for a single block,
+/// which reads the panel only once, in order, as the processor expects.
+template <typename Dot>
+static void multiply_panel(const uint32_t* panel, const uint32_t* end, int64_t depth, const PackedRows& x, int64_t rows,
+                           uint32_t* sums, Ahead* ahead, const Finish& finish) {
+  constexpr int64_t kDepth = 512;
   const auto* words = static_cast<const uint32_t*>(x.words);
-  const int64_t step = rows <= kMostRows ? depth : kDepth;
+  const int64_t step = rows <= kRowsOfBlock ? depth : kDepth;
   int64_t from = 0;
   do {
     const int64_t count = depth - from < step ? depth - from : step;
-    for (int64_t row = 0, blocks = (rows + kMostRows - 1) / kMostRows; row < rows; --blocks) {
+    const uint32_t* const weights = panel + from * kPanel;
+    const int64_t left = end - weights - count * kPanel, next = rows <= kRowsOfBlock ? 0 : count * kPanel;
+    Ahead following{weights + count * kPanel, left < next ? left : next};
+    for (int64_t row = 0, blocks = (rows + kRowsOfBlock - 1) / kRowsOfBlock; row < rows; --blocks) {
       const int64_t size = (rows - row + blocks - 1) / blocks;  // blocks of nearly equal size
-      uint32_t* const to = depth <= step ? sums : sums + row * kPanel;
-      if (from == 0) __builtin_memset(to, 0, size * kPanel * sizeof *to);
-      add_block<Dot>(size, panel + from * kPanel, words + row * x.stride + from, x.stride, count, to);
-      if (from + count == depth) finish_rows<Dot>(to, x, row, row + size, finish);
+      const Slice slice{weights,
+                        words + row * x.stride + from,
+                        x.stride,
+                        count,
+                        from == 0,
+                        from + count == depth,
+                        depth <= step ? sums : sums + row * kPanel,
+                        row,
+                        (ahead ? *ahead : following).take(count, weights)};
+      multiply_block<Dot>(size, slice, x, finish);
       row += size;
     }
     from += count;
@@ -178,7 +229,9 @@ static void multiply_panel(const uint32_t* panel, int64_t depth, const PackedRow
 
 /// Outputs of some panels into `out`, whose first column is the first of these; `sums` is room for [rows, kPanel].
 void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last, const PackedRows& x, int64_t rows,
-                     uint32_t* sums, float* out, int64_t out_stride, Activation activation, const float* added) {
+                     uint32_t* sums, float* out, int64_t out_stride, Activation activation, const float* added,
+                     Ahead* ahead) {
+  const uint32_t* const end = w.words.get() + w.words_count();
   for (int64_t panel = first; panel < last; ++panel) {
     const int64_t place = panel * kPanel, at = (panel - first) * kPanel, left = w.outputs - place;
     const bool steps = w.precision == Precision::int8;
@@ -192,9 +245,9 @@ void multiply_panels(const PackedMatrix::Packed& w, int64_t first, int64_t last,
                         left < kPanel ? left : kPanel};
     const uint32_t* words = w.words.get() + place * w.depth;
     switch (w.precision) {
-      case Precision::fp32: multiply_panel<Fp32>(words, w.depth, x, rows, sums, finish); break;
-      case Precision::bf16: multiply_panel<Bf16>(words, w.depth, x, rows, sums, finish); break;
-      case Precision::int8: multiply_panel<Int8>(words, w.depth, x, rows, sums, finish); break;
+      case Precision::fp32: multiply_panel<Fp32>(words, end, w.depth, x, rows, sums, ahead, finish); break;
+      case Precision::bf16: multiply_panel<Bf16>(words, end, w.depth, x, rows, sums, ahead, finish); break;
+      case Precision::int8: multiply_panel<Int8>(words, end, w.depth, x, rows, sums, ahead, finish); break;
     }
   }
 }

@@ -160,7 +160,7 @@ void multiply_top(const PackedMatrix& w, const float* x, int64_t rows, int64_t x
       for (int64_t i = 0; i < together; ++i) tops[i].start(count);
     }
     for_panels(segments, kSegment * kPanel * together * packed.inputs, [&](int64_t block, int64_t begin, int64_t end) {
-      thread_local AlignedArray<float> products{kRowsTogether * kScores};
+      alignas(64) float products[kRowsOfBlock * kScores];
       const PackedRows inputs = Inputs::of_this_thread().pack(packed, x + row * x_stride, together, x_stride);
       std::vector<Top>& tops = room.tops[block];
       int32_t found[kScores];
@@ -168,12 +168,18 @@ void multiply_top(const PackedMatrix& w, const float* x, int64_t rows, int64_t x
       for (int64_t panel = begin * kSegment; panel < stop; panel += kPanelsTogether) {
         const int64_t last = std::min(panel + kPanelsTogether, stop), first = panel * kPanel;
         const int64_t size = std::min(last * kPanel, packed.outputs) - first;
-        multiply_panels(packed, panel, last, inputs, together, products.data(), kScores, Activation::none, nullptr);
+        const int64_t next = together > kRowsOfBlock ? std::min(kPanelsTogether, stop - last) : 0;
         const auto among = barred_in(barred, first, size);
-        for (int64_t i = 0; i < together; ++i) {
-          Mass& mass = room.masses[i * segments + panel / kSegment];
-          bar(among, first, products.data() + i * kScores, mass);
-          tops[i].add(products.data() + i * kScores, size, first, mass, found);
+        Ahead ahead(packed.words.get() + last * packed.depth * kPanel, next * packed.depth * kPanel);
+        for (int64_t from = 0; from < together; from += kRowsOfBlock) {  // their scores stay in the nearest cache
+          const int64_t few = std::min(kRowsOfBlock, together - from);
+          multiply_panels(packed, panel, last, inputs.from(from), few, products, kScores, Activation::none, nullptr,
+                          &ahead);
+          for (int64_t i = 0; i < few; ++i) {
+            Mass& mass = room.masses[(from + i) * segments + panel / kSegment];
+            bar(among, first, products + i * kScores, mass);
+            tops[from + i].add(products + i * kScores, size, first, mass, found);
+          }
         }
       }
     });

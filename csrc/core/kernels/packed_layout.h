@@ -42,6 +42,12 @@ struct PackedRows {
   int64_t stride;        // in words
   const float* scales;   // int8: [rows], what a step is worth
   const int32_t* zeros;  // int8: [rows], the step that stands for 0
+
+  /// Those from `row` on.
+  PackedRows from(int64_t row) const {
+    return {static_cast<const uint32_t*>(words) + row * stride, stride, scales ? scales + row : nullptr,
+            zeros ? zeros + row : nullptr};
+  }
 };
 
 }  // namespace seq2seq_kit::kernels
