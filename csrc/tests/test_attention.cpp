@@ -66,7 +66,8 @@ void test_attend(Kept kept, int64_t size, int64_t count, bool with_places, bool 
   const float scale = 0.1f;
   const auto result = everywhere([&] {
     std::vector<float> weights(count), context(size);
-    attend(query.data(), size, positions, scale, with_bias ? bias.data() : nullptr, weights.data(), context.data());
+    attend({query.data(), 1, 0, weights.data(), context.data(), 0}, size, positions, scale,
+           with_bias ? bias.data() : nullptr);
     weights.insert(weights.end(), context.begin(), context.end());
     return weights;
   });
@@ -86,13 +87,44 @@ void test_attend(Kept kept, int64_t size, int64_t count, bool with_places, bool 
   for (int64_t j = 0; j < size; ++j) CHECK(std::abs(result[count + j] - context[j]) < 1e-4);
 }
 
+/// Queries whose lists of places begin alike, each as it is alone.
+void test_attend_together(Kept kept, int64_t size, int64_t count, int64_t queries, int64_t shared, bool with_places) {
+  const int64_t stride = words_of(kept, size), slots = 4 * count + 1, query_stride = size + 2,
+                context_stride = size + 1;
+  const Vectors keys(kept, slots, size, stride), values(kept, slots, size, stride);
+  const auto numbers = draw.row(queries * query_stride, false, 0), bias = draw.row(queries * count, false, 0.3);
+  std::vector<int32_t> places(queries * count);
+  for (int64_t i = 0; i < queries * count; ++i) {
+    const bool own = i >= count && i % count >= shared;
+    places[i] = own || i < count ? static_cast<int32_t>(draw.uniform(0, slots - 1)) : places[i % count];
+  }
+  const auto positions = [&](int64_t query) {
+    const int32_t* lists = with_places ? places.data() + query * count : nullptr;
+    return Positions{keys.words.data(), values.words.data(), stride, lists, count, kept};
+  };
+  const auto together = everywhere([&] {
+    std::vector<float> weights(queries * count), contexts(queries * context_stride);
+    attend({numbers.data(), queries, query_stride, weights.data(), contexts.data(), context_stride}, size, positions(0),
+           0.1f, bias.data(), count);
+    weights.insert(weights.end(), contexts.begin(), contexts.end());
+    return weights;
+  });
+  for (int64_t q = 0; q < queries; ++q) {
+    std::vector<float> weights(count), context(size);
+    attend({numbers.data() + q * query_stride, 1, 0, weights.data(), context.data(), 0}, size, positions(q), 0.1f,
+           bias.data() + q * count);
+    CHECK(std::equal(weights.begin(), weights.end(), together.begin() + q * count));
+    CHECK(std::equal(context.begin(), context.end(), together.begin() + queries * count + q * context_stride));
+  }
+}
+
 void test_attend_to_nothing() {
   const std::vector<float> ones(8, 1), none(2, kNone);
   for (const int64_t count : {0, 2}) {
     std::vector<float> weights(2, 5), context(4, 5);
     const std::vector<uint32_t> words(64);
-    attend(ones.data(), 4, {words.data(), words.data(), 4, nullptr, count, Kept::fp32}, 1, none.data(), weights.data(),
-           context.data());
+    attend({ones.data(), 1, 0, weights.data(), context.data(), 0}, 4,
+           {words.data(), words.data(), 4, nullptr, count, Kept::fp32}, 1, none.data());
     for (const float x : context) CHECK(x == 0);
     for (int64_t i = 0; i < count; ++i) CHECK(weights[i] == 0);
   }
@@ -132,6 +164,17 @@ int main() {
         for (const bool with_bias : {false, true}) {
           for (const Kept kept : {Kept::fp32, Kept::bf16}) test_attend(kept, size, count, with_places, with_bias);
         }
+      }
+    }
+  }
+  for (const int64_t size : {3, 32, 64, 72}) {
+    for (const int64_t queries : {2, 4, 5, 9}) {
+      for (const int64_t count : {1, 6, 19, 40}) {
+        for (const int64_t shared : {int64_t{0}, count / 2, count}) {
+          for (const Kept kept : {Kept::fp32, Kept::bf16})
+            test_attend_together(kept, size, count, queries, shared, true);
+        }
+        test_attend_together(Kept::bf16, size, count, queries, 0, false);
       }
     }
   }

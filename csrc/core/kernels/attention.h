@@ -1,4 +1,4 @@
-// Attention of one query to positions that lie anywhere in memory. As `row.h`: the same result on every instruction
+// Attention of queries to positions that lie anywhere in memory. As `row.h`: the same result on every instruction
 // set.
 #pragma once
 
@@ -22,7 +22,7 @@ struct Positions {
   const uint32_t* keys;
   const uint32_t* values;
   int64_t stride;
-  const int32_t* places;  // [count], or null
+  const int32_t* places;  // [queries, count], or null
   int64_t count;
   Kept kept;
 
@@ -36,19 +36,39 @@ struct Positions {
                   count, Kept::fp32) {}
 };
 
-/// One head of scaled dot-product attention (Vaswani et al. 2017):
-/// weights [count] = softmax(scale * query · key + bias), context [size] = Σ weights * value. `size` is that of the
-/// query, of a key and of a value; `bias` [count] may be null. Without a position, or where every bias is -inf, the
-/// weights and the context are 0.
-void attend(const float* query, int64_t size, const Positions& positions, float scale, const float* bias,
-            float* weights, float* context);
+/// Queries of one head, such as those of the hypotheses of a sentence, and what becomes of them.
+struct Queries {
+  const float* queries;  // [count, size]
+  int64_t count, stride;
+  float* weights;   // [count, positions]
+  float* contexts;  // [count, size]
+  int64_t context_stride;
 
-/// The same without a bias, for values that are not as wide as keys: `context` [value_size].
-void attend(const float* query, int64_t size, int64_t value_size, const Positions& positions, float scale,
-            float* weights, float* context);
+  /// Those from `query` on.
+  Queries from(int64_t query, int64_t positions) const {
+    return {queries + query * stride,          count - query, stride, weights + query * positions,
+            contexts + query * context_stride, context_stride};
+  }
+};
 
-/// Additive attention (Bahdanau et al. 2015): as the last, with weights = softmax(energy · tanh(query + key)), for
-/// positions kept as float32. `energy` [size].
+/// One head of scaled dot-product attention (Vaswani et al. 2017), for each query:
+/// weights [positions] = softmax(scale * query · key + bias), context [size] = Σ weights * value. `size` is that of a
+/// query, of a key and of a value; `bias` [positions] may be null, and that of the next query lies `bias_stride`
+/// behind. Without a position, or where every bias is -inf, the weights and the context are 0.
+///
+/// Each query has places of its own; where those of several begin alike, keys and values are read once. A query has the
+/// same result, to the bit, whatever others come with it.
+void attend(const Queries& queries, int64_t size, const Positions& positions, float scale, const float* bias = nullptr,
+            int64_t bias_stride = 0);
+
+/// The same without a bias, for values that are not as wide as keys: contexts [count, value_size].
+void attend(const Queries& queries, int64_t size, int64_t value_size, const Positions& positions, float scale);
+
+/// Asks for the keys and values of `queries` lists of places, which will be read soon.
+void fetch(const Positions& positions, int64_t queries, int64_t size);
+
+/// Additive attention (Bahdanau et al. 2015) of one query: weights = softmax(energy · tanh(query + key)), for positions
+/// kept as float32. `energy` [size], `weights` [positions], `context` [value_size].
 void attend_additively(const float* query, const float* energy, int64_t size, int64_t value_size,
                        const Positions& positions, float* weights, float* context);
 

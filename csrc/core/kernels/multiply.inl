@@ -194,9 +194,9 @@ static void multiply_block(int64_t rows, const Slice& slice, const PackedRows& x
   }
 }
 
-/// One panel. Words of depth are taken some at a time, so that those of the panel stay in the cache while all rows pass;
-/// `sums` is room for [rows, kPanel]. Meanwhile `ahead` is fetched, or what follows up to `end`: but for a single block,
-/// which reads the panel only once, in order, as the processor expects.
+/// One panel. Words of depth are taken some at a time, so that those of the panel stay in the cache while all rows
+/// pass; `sums` is room for [rows, kPanel]. Meanwhile `ahead` is fetched, or what follows up to `end`: but for a single
+/// block, which reads the panel only once, in order, as the processor expects.
 template <typename Dot>
 static void multiply_panel(const uint32_t* panel, const uint32_t* end, int64_t depth, const PackedRows& x, int64_t rows,
                            uint32_t* sums, Ahead* ahead, const Finish& finish) {

@@ -127,25 +127,33 @@ void Block::look_up(const float* queries, int64_t queries_stride, float* context
   }
   float* mixed = attention.out ? room(mixed_, rows_ * weights.value_size()) : contexts;
   const int64_t mixed_stride = attention.out ? weights.value_size() : stride;
-  for (int64_t row = 0; row < rows_; ++row) {
-    const int64_t sentence = step_->sentences[(first_ + row) / step_->beams];
+  for (int64_t first = 0; first < rows_; first += step_->beams) {  // the rows of a sentence
+    const int64_t beams = step_->beams, sentence = step_->sentences[(first_ + first) / beams];
     const auto places = source.positions(sentence);
     const auto count = static_cast<int64_t>(places.size());
-    float* scores = room(scores_, count);
+    float* scores = room(scores_, beams * count);
     for (int64_t head = 0; head < attention.heads; ++head) {
-      const float* query = queries + row * queries_stride + head * key_size;
+      const float* query = queries + first * queries_stride + head * key_size;
       const float* keys = source.keys(sentence) + head * key_size;
       const float* values = source.keys(sentence) + source.values_offset() + head * value_size;
       const kernels::Positions positions{keys, values, source.stride(), nullptr, count};
-      float* context = mixed + row * mixed_stride + head * value_size;
+      float* context = mixed + first * mixed_stride + head * value_size;
       if (attention.energy.empty()) {
-        kernels::attend(query, key_size, value_size, positions, attention.scale, scores, context);
+        kernels::attend({query, beams, queries_stride, scores, context, mixed_stride}, key_size, value_size, positions,
+                        attention.scale);
       } else {
-        kernels::attend_additively(query, attention.energy.data(), key_size, value_size, positions, scores, context);
+        for (int64_t k = 0; k < beams; ++k) {
+          kernels::attend_additively(query + k * queries_stride, attention.energy.data(), key_size, value_size,
+                                     positions, scores + k * count, context + k * mixed_stride);
+        }
       }
       if (!step_->attention) continue;
-      float* attended = step_->attention + (first_ + row) * source.width();
-      for (int64_t i = 0; i < count; ++i) attended[places[i]] += scores[i] / static_cast<float>(attention.heads);
+      float* attended = step_->attention + (first_ + first) * source.width();
+      for (int64_t k = 0; k < beams; ++k, attended += source.width()) {
+        for (int64_t i = 0; i < count; ++i) {
+          attended[places[i]] += scores[k * count + i] / static_cast<float>(attention.heads);
+        }
+      }
     }
   }
   if (attention.out) multiply(*attention.out, mixed, rows_, mixed_stride, contexts, stride);

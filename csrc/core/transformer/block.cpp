@@ -92,6 +92,7 @@ void Block::look_back(const Layer& layer, int64_t index) {
   const StepPosition& position = step_->position;
   Past& past = *step_->past;
   const int64_t width = attention.query_key_value.outputs(), head_size = attention.head_size();
+  const int64_t context_width = attention.out.inputs(), beams = step_->beams;
   const int64_t groups = attention.groups, heads = attention.heads / groups;  // of a group
   const kernels::Kept kept = step_->weights->kept();
   const int64_t head_words = kernels::words_of(kept, head_size), count = past.length();
@@ -100,32 +101,41 @@ void Block::look_back(const Layer& layer, int64_t index) {
 
   float* projected = room(wide_, rows_ * width);
   multiply(attention.query_key_value, stream_.enter(layer.self_norm), rows_, size_, projected, width);
-  float* contexts = room(context_, rows_ * attention.out.inputs());
-  share_out(rows_ * groups, rows_ * count * attention.out.inputs(), [&](Scratch& scratch, int64_t begin, int64_t end) {
-    float* scores = room(scratch.scores, count);
+  float* contexts = room(context_, rows_ * context_width);
+  share_out(rows_ / beams * groups, rows_ * count * context_width, [&](Scratch& scratch, int64_t begin, int64_t end) {
+    float* weights = room(scratch.weights, beams * count);
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / groups, group = i % groups;
-      float* const queries = projected + row * width + group * heads * head_size;
-      float* const key = projected + row * width + (attention.heads + group) * head_size;
-      position.turn(queries, heads);
-      position.turn(key, 1);
-      const int64_t offset = index * attention.words(kept) + group * head_words;  // in a cell
-      const int64_t values = attention.words(kept) / 2;                           // behind the keys
-      kernels::keep(kept, key, head_size, past.newest(first_ + row) + offset);
-      kernels::keep(kept, key + attention.key_size(), head_size, past.newest(first_ + row) + offset + values);
+      const int64_t first = i / groups * beams, group = i % groups;  // rows of a sentence
+      // In a cell, the key of a group and, behind it, its value: they are read together.
+      const int64_t offset = index * attention.words(kept) + group * 2 * head_words;
+      for (int64_t row = first; row < first + beams; ++row) {
+        float* const key = projected + row * width + (attention.heads + group) * head_size;
+        position.turn(projected + row * width + group * heads * head_size, heads);
+        position.turn(key, 1);
+        uint32_t* const cell = past.newest(first_ + row) + offset;
+        kernels::keep(kept, key, head_size, cell);
+        kernels::keep(kept, key + attention.key_size(), head_size, cell + head_words);
+      }
       const uint32_t* const keys = past.cells() + offset;
-      const kernels::Positions positions{keys,  keys + values, past.stride(), past.places(first_ + row).data(),
-                                         count, kept};
+      const int32_t* const places = past.places(first_ + first).data();  // of all rows, one after another
+      const kernels::Positions positions{keys, keys + head_words, past.stride(), places, count, kept};
+      if (i + groups < end) {  // those of the next sentence lie far away, and are not where the last ones were
+        const int32_t* const next = past.places(first_ + first + beams).data();
+        kernels::fetch({keys, keys + head_words, past.stride(), next, count, kept}, beams, head_size);
+      }
       for (int64_t head = group * heads; head < (group + 1) * heads; ++head) {
-        const float* const query = projected + row * width + head * head_size;
-        float* const context = contexts + (row * attention.heads + head) * head_size;
+        const kernels::Queries queries{
+            projected + first * width + head * head_size,        beams,        width, weights,
+            contexts + first * context_width + head * head_size, context_width};
         const float* bias = position.bias.empty() ? nullptr : position.bias.data() + head * count;
-        if (by_distance) {
-          bias = room(scratch.bias, count);
-          distances.bias(query, attention.scale, scratch.bias.data());
+        if (by_distance) bias = room(scratch.bias, beams * count);
+        for (int64_t k = 0; by_distance && k < beams; ++k) {
+          distances.bias(queries.queries + k * width, attention.scale, scratch.bias.data() + k * count);
         }
-        kernels::attend(query, head_size, positions, attention.scale, bias, scores, context);
-        if (by_distance) distances.add(scores, context);
+        kernels::attend(queries, head_size, positions, attention.scale, bias, by_distance ? count : 0);
+        for (int64_t k = 0; by_distance && k < beams; ++k) {
+          distances.add(weights + k * count, queries.contexts + k * context_width);
+        }
       }
     }
   });
@@ -136,28 +146,32 @@ void Block::look_back(const Layer& layer, int64_t index) {
 void Block::look_up(const Layer& layer, int64_t index) {
   const SourceAttention& attention = *layer.source_attention;
   const Source& source = *step_->source;
-  const int64_t width = attention.size(), head_size = width / attention.heads;
+  const int64_t width = attention.size(), head_size = width / attention.heads, beams = step_->beams;
   const bool reported = step_->attention && index == step_->weights->alignment_layer;
 
   float* queries = room(wide_, rows_ * width);
   multiply(attention.query, stream_.enter(*layer.source_norm), rows_, size_, queries, width);
   float* contexts = room(context_, rows_ * width);
   // What is reported of a row is a sum over its heads: these stay together.
-  const int64_t heads = reported ? attention.heads : 1, pieces = attention.heads / heads;  // of a row
-  share_out(rows_ * pieces, rows_ * source.width() * width, [&](Scratch& scratch, int64_t begin, int64_t end) {
+  const int64_t heads = reported ? attention.heads : 1, pieces = attention.heads / heads;  // of a sentence
+  share_out(rows_ / beams * pieces, rows_ * source.width() * width, [&](Scratch& scratch, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / pieces, first = i % pieces * heads,
-                    sentence = step_->sentences[(first_ + row) / step_->beams];
+      const int64_t first = i / pieces * beams, first_head = i % pieces * heads;
+      const int64_t sentence = step_->sentences[(first_ + first) / beams];
       const auto places = source.positions(sentence);
       const auto count = static_cast<int64_t>(places.size());
-      float* weights = room(scratch.scores, count);
-      for (int64_t head = first; head < first + heads; ++head) {
-        const int64_t at = row * width + head * head_size;
-        kernels::attend(queries + at, head_size, source.head(sentence, index, head), attention.scale, nullptr, weights,
-                        contexts + at);
+      float* weights = room(scratch.weights, beams * count);
+      for (int64_t head = first_head; head < first_head + heads; ++head) {
+        const int64_t at = first * width + head * head_size;
+        kernels::attend({queries + at, beams, width, weights, contexts + at, width}, head_size,
+                        source.head(sentence, index, head), attention.scale);
         if (!reported) continue;
-        float* attended = step_->attention + (first_ + row) * source.width();
-        for (int64_t j = 0; j < count; ++j) attended[places[j]] += weights[j] / static_cast<float>(attention.heads);
+        float* attended = step_->attention + (first_ + first) * source.width();
+        for (int64_t k = 0; k < beams; ++k, attended += source.width()) {
+          for (int64_t j = 0; j < count; ++j) {
+            attended[places[j]] += weights[k * count + j] / static_cast<float>(attention.heads);
+          }
+        }
       }
     }
   });

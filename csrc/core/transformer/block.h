@@ -29,7 +29,8 @@ struct Step {
 /// steps.
 class Block {
  public:
-  /// The rows [first, last): what the output layer reads, [last - first, H], valid until the next call.
+  /// The rows [first, last), those of whole sentences: what the output layer reads, [last - first, H], valid until the
+  /// next call.
   const float* run(const Step& step, int64_t first, int64_t last);
 
  private:
@@ -44,9 +45,9 @@ class Block {
   std::vector<float> wide_;     // [rows, of the widest product]
   std::vector<float> context_;  // [rows, of all heads]
 
-  /// Of one head: [positions].
+  /// Of one head of the hypotheses of a sentence: [beams, positions].
   struct Scratch {
-    std::vector<float> scores, bias;
+    std::vector<float> weights, bias;
   };
   std::vector<Scratch> scratch_;  // one a thread
 

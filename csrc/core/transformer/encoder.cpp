@@ -64,7 +64,7 @@ class GroupAttention {
       for (int64_t i = 0; i < size; ++i) sum += query[i] * embedding[i];
       bias[key] = sum * attention.scale;
     }
-    kernels::attend(query, size, positions, attention.scale, bias, weights, context);
+    kernels::attend({query, 1, 0, weights, context, 0}, size, positions, attention.scale, bias);
     for (int64_t key = 0; key < count; ++key) {
       const float* embedding = attention.distance_values.data() + begin(key);
       for (int64_t i = 0; i < size; ++i) context[i] += weights[key] * embedding[i];

@@ -31,8 +31,9 @@ class Source {
  private:
   RealPositions real_;
   kernels::Kept kept_;
-  int64_t head_words_, stride_;                // of a head's key; of a position
-  std::vector<std::vector<uint32_t>> layers_;  // of each [real positions, 2, heads, head_words]
+  int64_t head_words_, stride_;  // of a head's key; of a position
+  /// Of each layer, sentence by sentence [heads, 2, real positions, head_words]: in the order in which they are read.
+  std::vector<std::vector<uint32_t>> layers_;
 };
 
 }  // namespace seq2seq_kit::transformer
