@@ -17,9 +17,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -47,6 +46,8 @@ CASES = {
 }
 NEAR = 5e-4
 """Sums of log-probabilities nearer than this are a tie, which rounding decides."""
+Decided = Callable[[str, Mapping[int, tuple[Any, Any]]], Sequence[bool]]
+"""Of n-best that differ, by the places of their sources: whether rounding decided. Called with the name of a case."""
 
 
 def run(options: Options) -> results.Result:
@@ -67,7 +68,8 @@ def run(options: Options) -> results.Result:
             measured = measure(commands, cases, "target tokens", options)
             rows, versions = measured.rows, measured.versions
             ratios = [ratio for case in cases for ratio in compared(rows, case)]
-            settings = measured.settings | {"n-best equal to ours, fp32": equal_outputs(measured, cases)}
+            decided = partial(decided_by_rounding, python, Path(folder), options)
+            settings = measured.settings | {"n-best equal to ours, fp32": equal_outputs(measured, cases, decided)}
             limit_rows, limit_ratios = limits(python, rows, cases, options)
             rows, ratios = rows + limit_rows, ratios + limit_ratios
         for size in memory:
@@ -114,18 +116,34 @@ def compared(rows: list[results.Row], case: str) -> list[results.Ratio]:
     return [results.ratio(rows, case, ours, theirs) for ours, theirs in pairs]
 
 
-def equal_outputs(measured: Measured, cases: Sequence[str]) -> dict[str, str]:
+def equal_outputs(measured: Measured, cases: Sequence[str], decided: Decided) -> dict[str, str]:
     """Of each case, how many sentences have the n-best that others find in float32, token for token."""
     found = {}
     for case in cases:
         for theirs in (f"CTranslate2 float32, {measured.settings['threads']} x 1", HF[0]):
-            pairs = zip(measured.outputs[case, KIT[0]], measured.outputs[case, theirs], strict=True)
-            counts = Counter(agreement(ours, other) for ours, other in pairs)
-            ties = f", {counts['near-tie']} near-ties" if counts["near-tie"] else ""
-            found[f"{case}, {theirs.partition(' float32')[0].partition(',')[0]}"] = (
-                f"{counts['equal']} of {counts.total()}{ties}"
-            )
+            pairs = [*zip(measured.outputs[case, KIT[0]], measured.outputs[case, theirs], strict=True)]
+            verdicts = [agreement(*pair) for pair in pairs]
+            apart = {i: pair for i, pair in enumerate(pairs) if verdicts[i] == "different"}
+            narrow = sum(decided(case, apart)) if apart else 0
+            ties = {"near-ties": verdicts.count("near-tie"), "near-ties on the way": narrow}
+            told = [f"{verdicts.count('equal')} of {len(pairs)}", *(f"{n} {kind}" for kind, n in ties.items() if n)]
+            found[f"{case}, {theirs.partition(' float32')[0].partition(',')[0]}"] = ", ".join(told)
     return found
+
+
+def decided_by_rounding(
+    python: str, folder: Path, options: Options, name: str, pairs: Mapping[int, tuple[Any, Any]]
+) -> list[bool]:
+    """Whether n-best of sources (by their places) may be different because a beam has dropped what is as likely as what
+    it has kept: the search in float64 does so by less than :data:`NEAR`, and scores are right."""
+    case = CASES[name]
+    if case.beams == 1:  # scores are not asked for
+        return [False] * len(pairs)
+    sources, asked = marian.sentences(case.size, case.sources(options.threads)), folder / "asked.json"
+    asked.write_text(json.dumps([[sources[i], *lists] for i, lists in pairs.items()]), encoding="utf-8")
+    model = folder / case.size / "hf"
+    command = [python, "-m", "benchmarks.support.float64_search", str(model), str(case.beams), str(asked)]
+    return [max(numbers) < NEAR for numbers in json.loads(run_command(command, options))]
 
 
 def agreement(ours: Sequence[Any], theirs: Sequence[Any]) -> str:
