@@ -42,7 +42,7 @@ class LightModel:
         Raises:
             CheckpointError: they cannot be read again, or others have taken their place in the run folder.
         """
-        with self._lock:
+        with self._lock, torch.inference_mode(False):
             self._read_again()
             self._stays_whole = True
             return self._model
@@ -50,7 +50,7 @@ class LightModel:
     def light(self, precision: Precision) -> Model:
         """The model for native steppers in this precision; with all its weights where these have been asked for, and
         those of a part that offers no native stepper."""
-        with self._lock:
+        with self._lock, torch.inference_mode(False):  # what is made under it stays so
             if self._stays_whole or (self._light and self._is_packed(precision)):
                 return self._model
             self._read_again()

@@ -68,6 +68,17 @@ def test_they_come_back_and_stay(run: Path) -> None:
     assert answers(pipeline) != found
 
 
+def test_in_inference_mode(run: Path) -> None:
+    pipeline, whole = load(run), load(run)
+    with torch.inference_mode():
+        found = answers(pipeline)
+        assert whole.model and answers(whole) == found == answers(pipeline)
+        assert len(weights_in_memory(pipeline)) == 2
+        assert pipeline.score([("one", "un")]) == whole.score([("one", "un")])
+    assert answers(pipeline) == found
+    assert not any(parameter.is_inference() for parameter in pipeline.model.parameters())
+
+
 def test_another_precision(transformer_run: Path) -> None:
     pipeline = load(transformer_run)
     exact = answers(pipeline)
