@@ -17,6 +17,7 @@ from benchmarks.support.harness import Options
 QUESTIONS = (
     "decode",
     "decode_recurrent",
+    "decode_compiled",
     "decode_translation",
     "decode_characters",
     "decode_precision",
