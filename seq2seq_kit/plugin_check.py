@@ -59,7 +59,7 @@ def check_plugin(name: str) -> list[Finding]:
 def _no_entry_point(name: str) -> str:
     try:
         distribution(name)
-    except PackageNotFoundError:
+    except (PackageNotFoundError, ValueError):  # ValueError: an empty name
         others = ", ".join(dict.fromkeys(provider.distribution for provider in find_entry_points()))
         raise PluginError(f"there is no distribution {name!r} installed here (with plugins: {others})") from None
     return "it names no module in the entry-point group: [project.entry-points.seq2seq_kit] in its pyproject.toml"

@@ -163,7 +163,7 @@ SearchSection = Annotated[SearchOptions, BeforeValidator(lambda value: only_know
 class RunConfig(Config):
     """The whole of it, as in the YAML file and in the run folder's ``checkpoint.json``."""
 
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, lt=2**63)
     task: component_field("task")  # type: ignore[valid-type]
     data: DataConfig
     model: ModelConfig

@@ -120,6 +120,7 @@ def test_show_describes_every_field_of_the_configuration(site: FakeSite) -> None
         (["show", "gru", "--kind", "attention"], "'gru' is of the kind encoder and decoder"),
         (["list", "--kind", "enocder"], "--kind must be one of encoder, "),
         (["check", "nowhere"], "there is no distribution 'nowhere' installed here"),
+        (["check", ""], "there is no distribution '' installed here"),
         (["check", "pytest"], "1 of 1 checks failed"),
         (["chekc", "pytest"], "Did you mean 'check'?"),
     ],
