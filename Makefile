@@ -27,7 +27,7 @@ demo: $(VENV)/built ## train a small English-French model and translate with it
 	$(BIN)/s2s demo $(ARGS)
 
 test: $(VENV)/built ## run the test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/linters ## check style, types and the format of the C++ code
 	$(BIN)/ruff check .

@@ -18,6 +18,8 @@ from seq2seq_kit.decoding.pipeline import Pipeline
 from seq2seq_kit.run_config import load_config
 from seq2seq_kit.training.log import read_metrics
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 CONFIGS = {
     "same_length": "arithmetic/same_length.yaml",

@@ -182,7 +182,7 @@ def test_a_bad_line_of_parallel_files_names_the_side(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"")], ids=["nothing", "nothing packed"])
 def test_an_empty_file_is_an_error(tmp_path: Path, content: bytes, on_error: str) -> None:
     path = write(tmp_path / "a.tsv", content)
     with pytest.raises(DataError, match=r"a\.tsv: is empty"):

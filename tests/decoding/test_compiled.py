@@ -23,6 +23,8 @@ from seq2seq_kit.run_config import load_config
 from seq2seq_kit.sealed import read_json, write_json
 from seq2seq_kit.training.runs import train
 
+pytestmark = pytest.mark.long
+
 SOURCES = ["one two", "ten six three", "four", ""]
 
 if shutil.which("g++") is None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.environment import Environment
 
+pytestmark = pytest.mark.long
+
 PLUGIN = Path(__file__).parents[2] / "plugins" / "seq2seq-kit-copy"
 
 

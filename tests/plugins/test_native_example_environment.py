@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.environment import Environment
 
+pytestmark = pytest.mark.long
+
 PLUGIN = Path(__file__).parents[2] / "plugins" / "seq2seq-kit-native-example"
 
 pytest.importorskip("scikit_build_core", reason="the plugin is built with scikit-build-core")

@@ -7,26 +7,13 @@ fresh process does: its own streams, working folder, environment and exit code. 
 from __future__ import annotations
 
 import io
-import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-PRELOADED = [
-    "torch",
-    "tokenizers",
-    "sacrebleu",
-    "matplotlib.figure",
-    "matplotlib.backends.backend_agg",
-    "seq2seq_kit.cli",
-    "seq2seq_kit.training.runs",
-    "seq2seq_kit.evaluation.evaluate",
-    "support.cli",
-]
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(PRELOADED)
+from support.forks import forks
 
 
 def s2s(
@@ -50,7 +37,7 @@ def s2s(
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
         streams[0].write_bytes(given)
-        process = _forks.Process(
+        process = forks.Process(
             target=_run, args=(arguments, streams, cwd or Path.cwd(), {**os.environ, **(env or {})})
         )
         process.start()

@@ -33,5 +33,5 @@ class Environment:
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
-    def install(self, distribution: Path) -> None:
-        self.pip("install", "--no-deps", "--no-build-isolation", "--no-index", distribution)
+    def install(self, *distributions: Path) -> None:
+        self.pip("install", "--no-deps", "--no-build-isolation", "--no-index", *distributions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -10,18 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(
-    [
-        "seq2seq_kit.training.runs",
-        "accelerate",
-        "torch._dynamo",  # which the first optimizer loads
-        "pyarrow",
-        "matplotlib.backends.backend_agg",
-        "matplotlib.figure",
-        "sacrebleu",
-    ]
-)
+from support.forks import forks
 
 Event = Literal["kill", "kill in save", "kill in validation", "interrupt", "poison"]
 """What happens to a process: SIGKILL before its n-th update, n-th renaming of a new file into its place, or n-th
@@ -57,7 +45,7 @@ def train_together(
         }
         event = (events or {}).get(rank)
         job = (environment, values, str(run), resume, event, str(said[rank]))
-        started.append(_server.Process(target=_one, args=job))
+        started.append(forks.Process(target=_one, args=job))
     for process in started:
         process.start()
     for process in started:

@@ -73,7 +73,7 @@ def test_a_planted_fault_is_named_by_one_sentence(planted: type[ComponentConfig]
     assert re.search(sentence, fault.detail), fault.detail
 
 
-@pytest.mark.parametrize("sound", [Sound(), Sound(size=7), HoldsASet()], ids=repr)
+@pytest.mark.parametrize("sound", [Sound(), Sound(size=7), HoldsASet()], ids=["default", "changed", "with a set"])
 def test_a_sound_configuration_passes(sound: ComponentConfig) -> None:
     assert {finding.verdict for finding in check_config(sound).findings} == {"ok"}
 

@@ -26,6 +26,8 @@ from seq2seq_kit.training.log import read_metrics
 from seq2seq_kit.training.runs import resume, train
 from seq2seq_kit.training.trainer import Trainer
 
+pytestmark = pytest.mark.long
+
 Tiny = Callable[..., RunConfig]
 
 
