@@ -21,6 +21,7 @@ QUESTIONS = (
     "decode_translation",
     "decode_characters",
     "decode_precision",
+    "decode_device",
     "search_overhead",
     "tatoeba",
     "multi30k",

@@ -12,6 +12,14 @@ namespace py = pybind11;
 namespace seq2seq_kit {
 namespace {
 
+/// An object that may be let go of without the GIL.
+std::shared_ptr<py::object> held_object(const py::object& object) {
+  return {new py::object(object), [](py::object* held) {
+            py::gil_scoped_acquire gil;
+            delete held;
+          }};
+}
+
 at::Tensor optional_tensor(const std::string& what, const py::object& object) {
   return object.is_none() ? at::Tensor() : read_tensor(what, object);
 }
@@ -69,6 +77,19 @@ std::function<void(int64_t, const std::vector<int64_t>&)> read_on_tokens(const p
   return [held = std::make_shared<py::object>(on_tokens)](int64_t sentence, const std::vector<int64_t>& tokens) {
     py::gil_scoped_acquire gil;
     (*held)(sentence, tokens);
+  };
+}
+
+std::function<std::function<void()>(const std::function<void()>&)> read_record(const py::object& record) {
+  if (record.is_none()) return nullptr;
+  return [held = std::make_shared<py::object>(record)](const std::function<void()>& enqueue) -> std::function<void()> {
+    py::gil_scoped_acquire gil;
+    const py::object replay = (*held)(py::cpp_function(enqueue));
+    if (replay.is_none()) return nullptr;
+    return [held = held_object(replay)] {
+      py::gil_scoped_acquire gil;
+      (*held)();
+    };
   };
 }
 

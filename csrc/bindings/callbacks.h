@@ -17,4 +17,7 @@ std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> read_stop(const 
 /// `on_tokens(sentence, tokens)`.
 std::function<void(int64_t, const std::vector<int64_t>&)> read_on_tokens(const pybind11::object& on_tokens);
 
+/// `record(enqueue) -> replay | None`, both called without arguments.
+std::function<std::function<void()>(const std::function<void()>&)> read_record(const pybind11::object& record);
+
 }  // namespace seq2seq_kit

@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "bindings/callbacks.h"
@@ -20,6 +22,7 @@
 #include "seq2seq_kit/abi.h"
 #include "seq2seq_kit/errors.h"
 #include "seq2seq_kit/search_options.h"
+#include "torch/device_search.h"
 #include "torch/ensemble_step_model.h"
 #include "torch/function_step_model.h"
 #include "torch/search.h"
@@ -79,6 +82,8 @@ SearchControl read_control(const py::object& call) {
   for (const py::handle& processor : call.attr("processors")) control.processors.push_back(read_processor(processor));
   control.stop = read_stop(call.attr("stop"));
   control.on_tokens = read_on_tokens(call.attr("on_tokens"));
+  control.record = read_record(call.attr("record"));
+  control.search_on_device = call.attr("search_on_device").cast<bool>();
   control.select_on_device = call.attr("select_on_device").cast<bool>();
   control.shrink = call.attr("shrink").cast<bool>();
   const py::object cancellation = call.attr("cancellation");
@@ -108,14 +113,20 @@ py::list run(StepModel& model, const SearchOptions& options, const std::vector<S
 }
 
 /// A Python step, or a NativeStep.
-std::unique_ptr<StepModel> read_step(const py::object& step, const py::object& state) {
+std::unique_ptr<StepModel> read_step(const py::object& step, const py::object& state, bool takes_padding = false) {
   if (py::isinstance<NativeStep>(step)) return step.cast<const NativeStep&>().begin();
-  return std::make_unique<FunctionStepModel>(shared(PythonStep(step)), read_state(state));
+  return std::make_unique<FunctionStepModel>(shared(PythonStep(step)), read_state(state), takes_padding);
 }
 
 py::list search_step(const py::object& step, const py::object& state, const SearchOptions& options,
                      const std::vector<SentenceInput>& sentences, const py::object& call) {
-  return run(*read_step(step, state), options, sentences, call);
+  return run(*read_step(step, state, call.attr("takes_padding").cast<bool>()), options, sentences, call);
+}
+
+std::optional<std::string> reason_for_host(const SearchOptions& options, const std::vector<SentenceInput>& sentences,
+                                           const py::object& call) {
+  for (const SentenceInput& sentence : sentences) sentence.validate();
+  return why_on_host(options, sentences, make_processors(options, sentences), read_control(call));
 }
 
 py::list search_ensemble(const std::vector<py::object>& steps, const std::vector<py::object>& states,
@@ -170,6 +181,7 @@ PYBIND11_MODULE(_native, module) {
 
   module.def("search", &search_step, py::arg("step"), py::arg("state"), py::arg("options"), py::arg("sentences"),
              py::arg("call"));
+  module.def("why_on_host", &reason_for_host, py::arg("options"), py::arg("sentences"), py::arg("call"));
   module.def("search_ensemble", &search_ensemble, py::arg("steps"), py::arg("states"), py::arg("weights"),
              py::arg("combination"), py::arg("options"), py::arg("sentences"), py::arg("call"));
   module.def("search_table", &search_table, py::arg("table"), py::arg("kind"), py::arg("options"), py::arg("sentences"),

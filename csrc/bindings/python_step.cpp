@@ -44,7 +44,7 @@ py::dict to_dict(const NamedTensors& tensors) {
 
 py::object to_python(const DecoderState& state) {
   const auto decoder_state = py::module_::import("seq2seq_kit.interfaces").attr("DecoderState");
-  return decoder_state(to_dict(state.rows), to_dict(state.history), to_dict(state.sentences));
+  return decoder_state(to_dict(state.rows), to_dict(state.history), to_dict(state.sentences), state.padded);
 }
 
 ScoreKind read_kind(const py::handle& kind) {

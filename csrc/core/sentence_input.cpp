@@ -68,4 +68,9 @@ int64_t length_limit(const SearchOptions& options, const SentenceInput& sentence
   return static_cast<int64_t>(limit);
 }
 
+int64_t least_length(const SearchOptions& options, const SentenceInput& sentence) {
+  if (options.min_new_tokens == 0) return options.min_length;
+  return std::max(options.min_length, static_cast<int64_t>(sentence.prefix.size()) + options.min_new_tokens);
+}
+
 }  // namespace seq2seq_kit

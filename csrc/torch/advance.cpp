@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <span>
@@ -12,6 +11,7 @@
 #include "core/normalisation.h"
 #include "core/parallel.h"
 #include "seq2seq_kit/errors.h"
+#include "torch/device_choice.h"
 #include "torch/tensors.h"
 
 namespace seq2seq_kit {
@@ -24,16 +24,8 @@ at::Tensor log_softmax(const at::Tensor& logits) {
   return at::masked_fill(log_probs, impossible, -std::numeric_limits<float>::infinity());
 }
 
-/// Float bits as integers of the same order (there is no NaN and no -0 among sums).
-at::Tensor ordered_bits(const at::Tensor& x) {
-  const at::Tensor bits = x.view(at::kInt);
-  return at::bitwise_xor(bits, at::bitwise_and(at::bitwise_right_shift(bits, 31), 0x7fffffff)).to(at::kLong);
-}
-
 /// Scores that are worth another thread: about 0.1 ms of scanning.
 constexpr int64_t kWorthAThread = 1 << 18;
-
-float from_ordered_bits(int32_t bits) { return std::bit_cast<float>(bits ^ ((bits >> 31) & 0x7fffffff)); }
 
 }  // namespace
 
@@ -256,79 +248,36 @@ std::vector<BadScores> Advance::on_cpu(const StepScores& step, const std::vector
 }
 
 std::vector<BadScores> Advance::on_device(const StepScores& step, const std::vector<Beam*>& beams) const {
-  const float impossible = -std::numeric_limits<float>::infinity();
-  const at::Tensor scores = step.scores.to(at::kFloat);  // [B, K, V]
-  const int64_t batch = scores.size(0), width = scores.size(1), vocab = scores.size(2);
-  const auto device = scores.device();
+  const int64_t batch = step.scores.size(0), width = step.scores.size(1), vocab = step.scores.size(2);
+  const auto device = step.scores.device();
 
-  // What the beams say, in one upload: sums [B, K], -inf in dead slots; allowed [B].
-  at::Tensor sums_on_cpu = at::full({batch, width}, impossible, at::kFloat);
-  at::Tensor allowed_on_cpu = at::empty({batch, 1, 1}, at::kLong);
-  int64_t wanted = 0;
+  // What the beams say: sums [B, K], -inf in dead slots; whether EOS, or all else, is barred [2, B].
+  at::Tensor sums = at::full({batch, width}, kImpossible, at::kFloat);
+  at::Tensor bars = at::zeros({2, batch}, at::kBool);
+  int64_t wanted = 1;
   for (int64_t b = 0; b < batch; ++b) {
-    allowed_on_cpu.mutable_data_ptr<int64_t>()[b] = 0;
     if (!beams[b]) continue;
-    float* sums = sums_on_cpu.mutable_data_ptr<float>() + b * width;
-    for (const Beam::Slot& slot : beams[b]->slots()) *sums++ = slot.sum;
-    allowed_on_cpu.mutable_data_ptr<int64_t>()[b] = static_cast<int64_t>(beams[b]->allowed());
+    float* sum = sums.mutable_data_ptr<float>() + b * width;
+    for (const Beam::Slot& slot : beams[b]->slots()) *sum++ = slot.sum;
+    const Allowed allowed = beams[b]->allowed();
+    bars.mutable_data_ptr<bool>()[b] = allowed == Allowed::all_but_eos;
+    bars.mutable_data_ptr<bool>()[batch + b] = allowed == Allowed::only_eos;
     wanted = std::max(wanted, beams[b]->wanted());
   }
-  wanted = std::min(wanted, width * vocab);
-  if (width * vocab > 0xffffffff) throw SearchError("more than 2**32 candidates a sentence");
-  const at::Tensor sums = sums_on_cpu.to(device).unsqueeze(-1);  // [B, K, 1]
-  const at::Tensor allowed = allowed_on_cpu.to(device);
-  const at::Tensor live = sums != impossible;
+  bars = bars.to(device);
+  const at::Tensor forbidden = forbidden_tokens(bars[0], bars[1], marks(eos_, vocab, device));
+  const PackedChoice choice(choose(step, sums.to(device), forbidden, wanted).pack().cpu(), vocab);
 
-  at::Tensor eos = at::zeros({vocab}, at::TensorOptions(at::kBool).device(device));
-  if (!eos_.empty()) eos.index_fill_(0, to_tensor(eos_, device), true);
-  const at::Tensor forbidden =
-      at::logical_or(at::logical_and(allowed == static_cast<int64_t>(Allowed::all_but_eos), eos),
-                     at::logical_and(allowed == static_cast<int64_t>(Allowed::only_eos), ~eos));
-
-  const at::Tensor log_probs = step.kind == ScoreKind::logits ? log_softmax(scores) : scores;
-  const at::Tensor bad = at::logical_or(at::isnan(log_probs), log_probs == std::numeric_limits<float>::infinity());
-  const auto in_live_row = [&](const at::Tensor& at) {  // [B]
-    return at::logical_and(at, live).reshape({batch, -1}).any(1);
-  };
-  at::Tensor fault = in_live_row(bad) * static_cast<int64_t>(RowFault::not_finite);  // [B]
-  if (step.kind == ScoreKind::log_probs) {
-    fault = at::maximum(fault, in_live_row(log_probs > kRounding) * static_cast<int64_t>(RowFault::above_zero));
-  }
-
-  // Keys that no two candidates share: the sum's bits above, the inverted place (slot * V + token) below.
-  const at::Tensor sum =
-      at::masked_fill(sums + log_probs, at::logical_or(forbidden, at::logical_or(bad, ~live)), impossible);
-  const at::Tensor place = at::arange(width * vocab, at::TensorOptions(at::kLong).device(device));
-  const at::Tensor keys =
-      ordered_bits(sum.contiguous()).reshape({batch, -1}) * (int64_t{1} << 32) + (0xffffffff - place);
-  const at::Tensor best = std::get<0>(at::topk(keys, wanted, 1));  // [B, k], descending
-
-  const at::Tensor best_place = 0xffffffff - at::bitwise_and(best, 0xffffffff);
-  const at::Tensor best_log_probs = log_probs.reshape({batch, -1}).gather(1, best_place);
-  const at::Tensor log_prob_bits = best_log_probs.contiguous().view(at::kInt).to(at::kLong);
-  const at::Tensor packed = at::cat({best, log_prob_bits, fault.unsqueeze(1)}, 1).cpu();
-
-  std::vector<BadScores> bad_sentences;
-  std::vector<Candidate> candidates;
-  const auto values = packed.accessor<int64_t, 2>();
+  std::vector<BadScores> bad;
   for (int64_t b = 0; b < batch; ++b) {
     if (!beams[b]) continue;
-    if (values[b][2 * wanted] != 0) {
-      bad_sentences.push_back({b, static_cast<RowFault>(values[b][2 * wanted])});
-      continue;
+    if (choice.fault(b) != RowFault::none) {
+      bad.push_back({b, choice.fault(b)});
+    } else {
+      beams[b]->advance(choice.candidates(b, beams[b]->wanted()), b * width);
     }
-    candidates.clear();
-    for (int64_t i = 0; i < std::min(wanted, beams[b]->wanted()); ++i) {
-      const int64_t key = values[b][i];
-      const float total = from_ordered_bits(static_cast<int32_t>(key >> 32));
-      if (total == impossible) break;
-      const int64_t at = 0xffffffff - (key & 0xffffffff);
-      const float log_prob = std::bit_cast<float>(static_cast<int32_t>(values[b][wanted + i]));
-      candidates.push_back({total, log_prob, static_cast<int32_t>(at / vocab), at % vocab});
-    }
-    beams[b]->advance(candidates, b * width);
   }
-  return bad_sentences;
+  return bad;
 }
 
 }  // namespace seq2seq_kit

@@ -1,11 +1,12 @@
 #include "torch/function_step_model.h"
 
 #include "torch/check.h"
+#include "torch/device_step.h"
 
 namespace seq2seq_kit {
 
-FunctionStepModel::FunctionStepModel(StepFunction step, DecoderState state)
-    : step_(std::move(step)), state_(std::move(state)), device_(device_of(state_)) {}
+FunctionStepModel::FunctionStepModel(StepFunction step, DecoderState state, bool takes_padding)
+    : step_(std::move(step)), state_(std::move(state)), device_(device_of(state_)), takes_padding_(takes_padding) {}
 
 void FunctionStepModel::init(int64_t batch, int64_t max_beams) {
   check_initial_state(state_, batch, device_);
@@ -31,6 +32,10 @@ void FunctionStepModel::select(const Selection& selection) {
     beams_ = selection.beams;
   }
   state_.history = history_->view(batch_, beams_);
+}
+
+DeviceStep FunctionStepModel::on_device(int64_t batch, int64_t beams) const {
+  return {step_, state_, batch, beams, takes_padding_};
 }
 
 }  // namespace seq2seq_kit

@@ -3,36 +3,17 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
-#include <memory>
 #include <numeric>
-#include <string>
 
-#include "core/beam.h"
 #include "seq2seq_kit/errors.h"
 #include "seq2seq_kit/top_step_model.h"
 #include "torch/advance.h"
-#include "torch/attention_trace.h"
+#include "torch/device_search.h"
+#include "torch/searched_sentences.h"
 #include "torch/tensors.h"
 
 namespace seq2seq_kit {
 namespace {
-
-/// How a message says where something went wrong.
-std::string where(int64_t sentence, int64_t position) {
-  return "sentence " + std::to_string(sentence) + ", step " + std::to_string(position) + ": ";
-}
-
-void check(const std::vector<BadScores>& bad, const std::vector<int64_t>& active, int64_t position) {
-  if (bad.empty()) return;
-  const std::string place = where(active[bad.front().sentence], position);
-  if (bad.front().fault == RowFault::not_finite) throw SearchError(place + "the step's scores contain NaN or +inf");
-  // The exact stop rule rests on log-probabilities that never raise a sum.
-  throw SearchError(
-      place +
-      "a score of the step is above 0: scores of kind 'log_probs' are log-probabilities (kind 'logits' is "
-      "normalised by the search)");
-}
 
 /// The batch's live hypotheses as the next step sees them: K' is the greatest number of live slots; the dead ones of a
 /// sentence repeat its first, and a sentence that is done but stays in the batch goes on from its own slot 0.
@@ -67,21 +48,6 @@ Layout next_layout(const std::vector<Beam*>& beams, const SearchOptions& options
   return layout;
 }
 
-/// Whether the time that the options give has passed since the search began.
-class Deadline {
- public:
-  explicit Deadline(double seconds) : seconds_(seconds) {}
-
-  bool passed() const {
-    if (seconds_ == 0) return false;
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count() >= seconds_;
-  }
-
- private:
-  double seconds_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
-
 /// Ends the hypotheses, or the sentences, that the caller's stop criterion says.
 void stop(const SearchControl& control, const std::vector<Beam*>& beams) {
   int64_t width = 0;
@@ -106,22 +72,19 @@ void stop(const SearchControl& control, const std::vector<Beam*>& beams) {
   }
 }
 
-/// Tells the caller of the tokens that are settled since the last time.
-void tell(const SearchControl& control, const std::vector<int64_t>& settled, int64_t sentence, int64_t& told) {
-  if (static_cast<int64_t>(settled.size()) <= told) return;
-  control.on_tokens(sentence, {settled.begin() + told, settled.end()});
-  told = static_cast<int64_t>(settled.size());
-}
-
 }  // namespace
 
 SearchResult search(StepModel& model, const SearchOptions& options, const std::vector<SentenceInput>& sentences,
                     SearchControl& control) {
-  options.validate();
-  for (const SentenceInput& sentence : sentences) sentence.validate();
+  SearchedSentences all(options, sentences, control);
+  const Processors processors = make_processors(options, sentences);
   const auto batch = static_cast<int64_t>(sentences.size());
-  std::vector<std::unique_ptr<Beam>> all;
-  for (const SentenceInput& sentence : sentences) all.push_back(make_beam(options, sentence));
+  auto* const function = dynamic_cast<FunctionStepModel*>(&model);
+  const bool elsewhere = control.search_on_device || !model.device().is_cpu();
+  if (function && elsewhere && batch > 0 && !why_on_host(options, sentences, processors, control)) {
+    search_on_device(*function, options, sentences, control, all);
+    return all.results();
+  }
 
   std::vector<int64_t> active(batch);
   std::iota(active.begin(), active.end(), 0);
@@ -129,46 +92,38 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
   int64_t width = 1;  // K of the current step
   // Torch's generator gives every sentence of the batch its numbers, whether it is done or not.
   const bool shrink = control.shrink && (options.sampling == Sampling::off || options.rng == Rng::counter);
-  const Processors processors = make_processors(options, sentences);
   Advance advance(options, processors, control.processors, control.select_on_device);
-  AttentionTrace trace;
-  const Deadline deadline(options.max_seconds);
-  bool out_of_time = false;
-
-  std::vector<int64_t> told(batch, 0);  // tokens of each sentence that `on_tokens` knows
 
   auto* const quick = dynamic_cast<TopStepModel*>(&model);
   model.init(batch, options.beam_size);
   for (const auto& processor : control.processors) processor->init(batch);
-  for (const auto& beam : all) {
-    if (!control.processors.empty()) beam->expect_rising_sums();
+  for (const int64_t sentence : active) {
+    if (!control.processors.empty()) all.beam(sentence).expect_rising_sums();
   }
-  for (int64_t position = 0; !active.empty(); ++position) {
-    out_of_time = deadline.passed();
-    if (out_of_time) break;
+  for (int64_t position = 0; !active.empty() && !all.out_of_time(); ++position) {
     control.before_step();
     const auto rows = static_cast<int64_t>(active.size());
     const at::Tensor fed = to_tensor(tokens, model.device()).view({rows, width});  // [B, K]
     const at::Tensor places = at::full({rows}, position, at::TensorOptions(at::kLong).device(model.device()));
     std::vector<Beam*> beams;
-    for (const int64_t sentence : active) beams.push_back(all[sentence]->over() ? nullptr : all[sentence].get());
+    for (const int64_t sentence : active) {
+      beams.push_back(all.beam(sentence).over() ? nullptr : &all.beam(sentence));
+    }
 
     if (quick && position == 0) options.validate_tokens(quick->vocab());
     const auto plan = quick ? advance.top_plan(beams, quick->vocab()) : std::nullopt;
     if (plan) {
       const TopScores step = quick->step_top(fed, places, plan->request);
-      if (options.attention) trace.append(step.attention);
-      check(advance(step, *plan, width, beams), active, position);
+      all.keep_attention(step.attention);
+      all.check(advance(step, *plan, width, beams), active, position);
     } else {
       const StepScores step = model.step(fed, places);
       if (position == 0) options.validate_tokens(step.scores.size(2));
-      if (options.attention) trace.append(step.attention);
-      check(advance(step, beams), active, position);
+      all.keep_attention(step.attention);
+      all.check(advance(step, beams), active, position);
     }
     if (control.stop) stop(control, beams);
-    if (control.on_tokens) {
-      for (const int64_t sentence : active) tell(control, all[sentence]->settled(), sentence, told[sentence]);
-    }
+    for (const int64_t sentence : active) all.tell_settled(sentence);
 
     Layout layout = next_layout(beams, options, shrink);
     std::vector<int64_t> still_active;
@@ -180,21 +135,7 @@ SearchResult search(StepModel& model, const SearchOptions& options, const std::v
     tokens = std::move(layout.tokens);
     width = layout.selection.beams;
   }
-
-  SearchResult result;
-  for (int64_t b = 0; b < batch; ++b) {
-    const Beam& beam = *all[b];
-    result.hypotheses.push_back(beam.stopped()                ? beam.best_so_far(Finish::stopped)
-                                : out_of_time && !beam.over() ? beam.best_so_far(Finish::deadline)
-                                                              : beam.hypotheses());
-    const auto& best = result.hypotheses.back();
-    if (control.on_tokens && !best.empty()) tell(control, best.front().tokens, b, told[b]);  // what was cut short
-    result.attention.emplace_back();
-    for (const Hypothesis& hypothesis : result.hypotheses.back()) {
-      result.attention.back().push_back(trace.along(hypothesis));
-    }
-  }
-  return result;
+  return all.results();
 }
 
 }  // namespace seq2seq_kit

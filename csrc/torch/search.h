@@ -32,6 +32,11 @@ struct SearchControl {
   /// Told of tokens of a sentence's best hypothesis as soon as they are settled: they are never taken back.
   std::function<void(int64_t sentence, const std::vector<int64_t>& tokens)> on_tokens;
 
+  /// Records what `enqueue` puts to work on the device, without doing it, and returns what does it as often as it is
+  /// called; nothing where that cannot be recorded. Null: nothing is recorded.
+  std::function<std::function<void()>(const std::function<void()>& enqueue)> record;
+
+  bool search_on_device = false;  // also on the CPU, where the options let it: see search_on_device
   bool select_on_device = false;  // see Advance
   bool shrink = true;             // sentences leave the batch when they are done
 };

@@ -11,6 +11,7 @@ struct DecoderState {
   NamedTensors rows;       // [B, K, ...]
   NamedTensors history;    // [B, K, t, ...]
   NamedTensors sentences;  // [B, ...]
+  bool padded = false;     // history has padding behind its positions
 };
 
 /// The device of a state's tensors; the CPU for one without tensors.

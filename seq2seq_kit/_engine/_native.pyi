@@ -167,6 +167,7 @@ def search(
     sentences: Sequence[SentenceInput],
     call: Call,
 ) -> list[list[_Fields]]: ...
+def why_on_host(options: SearchOptions, sentences: Sequence[SentenceInput], call: Call) -> str | None: ...
 def search_ensemble(
     steps: Sequence[Callable[[Tensor, Tensor, DecoderState], StepOutput | Tensor] | NativeStep],
     states: Sequence[DecoderState],

@@ -91,6 +91,7 @@ class TransformerDecoder(Decoder):
 
     output_reads_memory = False
     parallel = True
+    takes_padding = True
 
     def __init__(self, config: TransformerDecoderConfig, target: TargetSpec, memory: MemorySpec | None) -> None:
         super().__init__()
@@ -99,6 +100,8 @@ class TransformerDecoder(Decoder):
         scale = config.size**0.5 if config.embedding_scale else 1.0
         self.embedding = ScaledEmbedding(target.vocab_size, config.size, target.pad_id, scale)
         self.positions = Positions(config, causal=True)
+        if config.positions == "learned":
+            self.takes_padding = False  # the position is looked at: there may be none so far
         self.embedding_norm = embedding_norm(config)
         self.word_dropout = WordDropout(config.word_dropout)
         self.dropout = Dropout(config.dropout)
@@ -133,7 +136,7 @@ class TransformerDecoder(Decoder):
     def step(self, tokens: Tensor, position: Tensor, state: DecoderState) -> StepOutput:
         x = self._embed(tokens, position)  # [B, K, H]
         past = next((x.shape[2] for x in state.history.values()), 0)
-        relations = self.positions.relations_of_step(position, past)
+        relations = self.positions.relations_of_step(position, past, state.padded)
         new_rows: TensorDict = {}
         new_history: TensorDict = {}
         attention = None

@@ -13,6 +13,7 @@ from seq2seq_kit import _engine
 from seq2seq_kit.decoding.ensemble import Ensemble, Member
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.decoding.inputs import Automaton, SentenceInput
+from seq2seq_kit.decoding.on_device import Record, device_of, recording, takes_padding, tell_why_on_host
 from seq2seq_kit.decoding.options import SearchOptions
 from seq2seq_kit.decoding.processors import Apply, OperatorProcessor, StartedProcessor, start
 from seq2seq_kit.errors import SearchError
@@ -43,6 +44,8 @@ def search(
     stop: StopCriterion | None = None,
     on_tokens: Callable[[int, list[int]], None] | None = None,
     cancellation: Cancellation | None = None,
+    _search_on_device: bool = False,
+    _record: Record | None = None,
     _select_on_device: bool = False,
     _shrink: bool = True,
 ) -> list[list[Hypothesis]]:
@@ -87,13 +90,29 @@ def search(
     given = _sentences(state, sentences, source_lengths, batch_size, options)
     started = start(processors, memory, len(given))
     in_main_thread = threading.current_thread() is threading.main_thread()
-    call = Call(started, stop, on_tokens, cancellation, _select_on_device, _shrink, in_main_thread)
+    call = Call(
+        started,
+        stop,
+        on_tokens,
+        cancellation,
+        takes_padding=takes_padding(step),
+        record=_record,
+        search_on_device=_search_on_device,
+        select_on_device=_select_on_device,
+        shrink=_shrink,
+        in_main_thread=in_main_thread,
+    )
     inputs = _native_inputs(given)
     if isinstance(step, Ensemble):
         steps, states, weights = zip(*((m.step, m.state, m.weight) for m in members), strict=True)
         found = _engine.search_ensemble(steps, states, weights, step.combination, native, inputs, call)
-    else:
+    elif (device := device_of(state)).type == "cpu":
         found = _engine.search(step, state, native, inputs, call)
+    else:
+        if reason := _engine._native.why_on_host(native, inputs, call):
+            tell_why_on_host(reason)
+        with recording(device) as record:
+            found = _engine.search(step, state, native, inputs, replace(call, record=record))
     return [[Hypothesis(*values) for values in sentence] for sentence in found]
 
 
@@ -127,6 +146,11 @@ class Call:
     stop: StopCriterion | None = None
     on_tokens: Callable[[int, list[int]], None] | None = None
     cancellation: Cancellation | None = None
+    takes_padding: bool = False
+    """The step takes padded history; see :attr:`Decoder.takes_padding`."""
+    record: Record | None = None
+    search_on_device: bool = False
+    """Keep the state where the step is, also on the CPU, if the options let it."""
     select_on_device: bool = False
     shrink: bool = True
     in_main_thread: bool = True

@@ -26,6 +26,9 @@ class DecoderState:
     rows: TensorDict = field(default_factory=dict)  # [B, K, ...]: follow a hypothesis
     history: TensorDict = field(default_factory=dict)  # [B, K, t, ...]: grow by one position a step
     sentences: TensorDict = field(default_factory=dict)  # [B, ...]: one per source
+    padded: bool = False
+    """``history`` has padding, which is zero: t is the room there is, and the past are the first ``position`` of it.
+    Only a decoder that says ``takes_padding`` is shown such a state."""
 
     def advance(self, output: StepOutput) -> DecoderState:
         """The state after a step, for unrolling outside a search (differentiable; nothing is written in place)."""
@@ -86,6 +89,9 @@ class Decoder(nn.Module, ABC):
     parallel: bool = False
     """True: ``forward`` computes all positions side by side, as a Transformer does. Scheduled sampling then takes two
     passes in the place of T steps."""
+    takes_padding: bool = False
+    """True: ``step`` knows ``DecoderState.padded``. On an accelerator all steps then have the same shapes, and are
+    recorded once. What a class says here holds for its own ``step``, not for one that overrides it."""
     compiled: NativeDecoder | None = None
     """What ``s2s compile`` made of this instance's ``step``, where the user asked for it: used before ``native``."""
 

@@ -91,19 +91,28 @@ class Positions(nn.Module):
         turn = rotation(place.unsqueeze(1), self.head_size) if self.kind == "rotary" else None  # [T, 1, D / 2]
         return Relations(bias, self.causal and bias is None, turn, distance if self.kind == "shaw" else None)
 
-    def relations_of_step(self, position: Tensor, past: int) -> Relations:
+    def relations_of_step(self, position: Tensor, past: int, padded: bool = False) -> Relations:
         """What the newest position is to ``past`` earlier ones and itself.
 
         Args:
-            position: [B], that of the newest; ``past`` itself, where a search began at 0.
+            position: [B], that of the newest, the same for all; ``past`` itself, where a search began at 0.
+            padded: of the ``past`` ones, only the first ``position`` are real.
         """
-        if self.kind == "rotary":
-            return Relations(rotation=rotation(position[:, None, None], self.head_size))  # [B, 1, 1, D / 2]
-        if self.kind not in ("shaw", "t5", "alibi"):
-            return Relations()
-        place = torch.arange(past + 1, device=position.device)
-        distance = distances(place[-1:], place)  # [1, past + 1]
-        return Relations(self._bias(distance), distance=distance if self.kind == "shaw" else None)
+        turn = rotation(position[:, None, None], self.head_size) if self.kind == "rotary" else None  # [B, 1, 1, D / 2]
+        relative = self.kind in ("shaw", "t5", "alibi")
+        if not relative and not padded:
+            return Relations(rotation=turn)
+        distance = None
+        index = torch.arange(past + 1, device=position.device)
+        if relative:
+            place = torch.cat([index[:-1], position[:1]]) if padded else index
+            distance = distances(place[-1:], place)  # [1, past + 1]
+        bias = self._bias(distance)
+        if padded:
+            barred = (index >= position[:1]) & (index < past)  # [past + 1]
+            padding = torch.zeros_like(barred, dtype=torch.float32).masked_fill(barred, -math.inf)
+            bias = padding[None, None, None] if bias is None else bias + padding
+        return Relations(bias, rotation=turn, distance=distance if self.kind == "shaw" else None)
 
     def _bias(self, distance: Tensor | None) -> Tensor | None:
         """[1, heads, Q, S] for ``distance`` [Q, S]."""

@@ -27,10 +27,7 @@ void RankedBeam::rank(const Finished& finished, std::vector<Finished>& best_firs
 Allowed RankedBeam::allowed_by_length(bool eos_at_limit) const {
   if (options().eos_ids.empty()) return Allowed::all;
   if (eos_at_limit && length() >= limit()) return Allowed::only_eos;
-  const auto prefix = static_cast<int64_t>(sentence().prefix.size());
-  const int64_t least =
-      std::max(options().min_length, options().min_new_tokens > 0 ? prefix + options().min_new_tokens : int64_t{0});
-  return length() < least ? Allowed::all_but_eos : Allowed::all;
+  return length() < least_length(options(), sentence()) ? Allowed::all_but_eos : Allowed::all;
 }
 
 int64_t RankedBeam::given() const {

@@ -42,4 +42,7 @@ struct SentenceInput {
 /// The tokens, a forced prefix counted, after which a sentence may only end: the least of the options' limits.
 int64_t length_limit(const SearchOptions& options, const SentenceInput& sentence);
 
+/// The tokens, a forced prefix counted, before which no end symbol may come; where the limit is lower, it wins.
+int64_t least_length(const SearchOptions& options, const SentenceInput& sentence);
+
 }  // namespace seq2seq_kit
