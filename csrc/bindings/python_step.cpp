@@ -44,7 +44,9 @@ py::dict to_dict(const NamedTensors& tensors) {
 
 py::object to_python(const DecoderState& state) {
   const auto decoder_state = py::module_::import("seq2seq_kit.interfaces").attr("DecoderState");
-  return decoder_state(to_dict(state.rows), to_dict(state.history), to_dict(state.sentences), state.padded);
+  py::object shown = decoder_state(to_dict(state.rows), to_dict(state.history), to_dict(state.sentences));
+  if (state.padded) shown.attr("padded") = true;
+  return shown;
 }
 
 ScoreKind read_kind(const py::handle& kind) {

@@ -26,7 +26,7 @@ class DecoderState:
     rows: TensorDict = field(default_factory=dict)  # [B, K, ...]: follow a hypothesis
     history: TensorDict = field(default_factory=dict)  # [B, K, t, ...]: grow by one position a step
     sentences: TensorDict = field(default_factory=dict)  # [B, ...]: one per source
-    padded: bool = False
+    padded: bool = field(default=False, init=False)
     """``history`` has padding, which is zero: t is the room there is, and the past are the first ``position`` of it.
     Only a decoder that says ``takes_padding`` is shown such a state."""
 

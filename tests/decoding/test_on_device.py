@@ -34,7 +34,9 @@ def padded(state: DecoderState, room: int) -> DecoderState:
     def pad(x: Tensor) -> Tensor:
         return torch.cat([x, x.new_zeros(*x.shape[:2], room - x.shape[2], *x.shape[3:])], 2)
 
-    return DecoderState(state.rows, {name: pad(x) for name, x in state.history.items()}, state.sentences, True)
+    shown = DecoderState(state.rows, {name: pad(x) for name, x in state.history.items()}, state.sentences)
+    shown.padded = True
+    return shown
 
 
 @pytest.mark.parametrize("options", TAKES_PADDING, ids=name_of)
