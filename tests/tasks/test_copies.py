@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +14,12 @@ from sound_decoder import CopyingDecoder
 from seq2seq_kit.config import validate
 from seq2seq_kit.decoding.hypothesis import Hypothesis
 from seq2seq_kit.errors import ConfigError, DataError
-from seq2seq_kit.interfaces import Batch, Encoder, Example, Memory
+from seq2seq_kit.interfaces import Batch, EncodedExample, Encoder, Example, Memory
 from seq2seq_kit.model import Model
 from seq2seq_kit.tasks.dialogue import DialogueConfig
 from seq2seq_kit.tasks.summarization import Summarization, SummarizationConfig
 from seq2seq_kit.tasks.translation import Translation, TranslationConfig
-from seq2seq_kit.testing import check_task
+from seq2seq_kit.testing import ContractError, check_task
 
 LEARNT = [Example("the cat sat , the dog sat", "the cat , the dog")]
 WORD = {"name": "word"}
@@ -108,13 +109,44 @@ def test_subwords_of_one_vocabulary_are_copied_as_they_are() -> None:
     assert task.collate([encoded]).extras["own_words"].shape == (1, 0)
 
 
+TEXTS = ["the cat and Ada", "the dog , Bea and the cat", "the Cleo and the dog"]
+REVERSED = [Example(text, " ".join(text.split()[::-1]), id=i) for i, text in enumerate(TEXTS)]
+RARE = {"source_tokenizer": {"name": "word", "min_frequency": 3}, "copying": True}
+
+
 @pytest.mark.parametrize("section", [{}, {"source_tokenizer": {"name": "bpe", "vocab_size": 60}}])
 def test_tasks_that_copy_keep_their_contract(section: dict[str, Any]) -> None:
-    values = {"source_tokenizer": {"name": "word", "min_frequency": 3}, "copying": True, **section}
-    texts = ["the cat and Ada", "the dog , Bea and the cat", "the Cleo and the dog"]
-    examples = [Example(text, " ".join(text.split()[::-1]), id=i) for i, text in enumerate(texts)]
-    report = check_task(Summarization(validate(SummarizationConfig, values, "test")), examples)
+    report = check_task(Summarization(validate(SummarizationConfig, {**RARE, **section}, "test")), REVERSED)
     assert {finding.check: finding.verdict for finding in report.findings}["copies"] == "ok"
+
+
+class CountsOneWordTooMany(Summarization):
+    def collate(self, examples: Sequence[EncodedExample]) -> Batch:
+        batch = super().collate(examples)
+        own_words = torch.nn.functional.pad(batch.extras["own_words"], (0, 1), value=True)
+        return replace(batch, extras={**batch.extras, "own_words": own_words})
+
+
+class CopiesWithoutTheEnd(Summarization):
+    def collate(self, examples: Sequence[EncodedExample]) -> Batch:
+        batch = super().collate(examples)
+        return replace(batch, extras={**batch.extras, "copies": batch.extras["copies"][:, :-1]})
+
+
+@pytest.mark.parametrize(
+    ("planted", "sentence"),
+    [
+        (
+            CountsOneWordTooMany,
+            r"FAILED  copies: of example 0, id \d+ is either in copies or in own_words, not in both",
+        ),
+        (CopiesWithoutTheEnd, r"FAILED  copies: copies has shape \[3, 7\], .* must be \[B, S\] = \[3, 8\]"),
+    ],
+)
+def test_what_a_task_says_wrongly_is_named(planted: type[Summarization], sentence: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        check_task(planted(validate(SummarizationConfig, RARE, "test")), REVERSED)
+    assert re.search(sentence, " ".join(str(caught.value).split()).replace("FAILED ", "FAILED  ")), str(caught.value)
 
 
 def test_a_transform_that_changes_their_number_is_named() -> None:
