@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "core/kernels/isa.h"
-#include "core/kernels/training/attention.h"
+#include "core/kernels/sentence_attention.h"
 #include "core/kernels/training/cross_entropy.h"
 #include "core/kernels/training/residual.h"
 #include "random.h"

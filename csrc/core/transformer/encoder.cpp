@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/kernels/attention.h"
-#include "core/kernels/training/attention.h"
+#include "core/kernels/sentence_attention.h"
 #include "core/team.h"
 #include "core/transformer/stream.h"
 

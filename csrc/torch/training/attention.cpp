@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "core/kernels/training/attention.h"
+#include "core/kernels/sentence_attention.h"
 #include "torch/training/numbers.h"
 #include "torch/training/threads.h"
 

@@ -1,5 +1,5 @@
 #include "core/kernels/lanes.inl"
-#include "core/kernels/training/numbers.inl"
+#include "core/kernels/numbers.inl"
 
 static inline float to_float(float x) { return x; }
 static inline float to_float(Bfloat16 x) { return load(&x, 1, 0).parts[0][0]; }

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "core/kernels/training/bfloat16.h"
+#include "core/kernels/bfloat16.h"
 
 namespace seq2seq_kit::kernels {
 

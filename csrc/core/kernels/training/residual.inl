@@ -1,5 +1,5 @@
 #include "core/kernels/lanes.inl"
-#include "core/kernels/training/numbers.inl"
+#include "core/kernels/numbers.inl"
 
 /// What entries of a row are multiplied with: 0 or `scale`, by random numbers that are a function of seed and place.
 struct Mask {

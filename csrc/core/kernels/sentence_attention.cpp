@@ -1,4 +1,4 @@
-#include "core/kernels/training/attention.h"
+#include "core/kernels/sentence_attention.h"
 
 #include <cmath>
 #include <limits>
@@ -14,7 +14,7 @@ int64_t round_up(int64_t size) { return (size + 15) / 16 * 16; }
 }  // namespace
 }  // namespace seq2seq_kit::kernels
 
-#define KERNEL_FILE "core/kernels/training/attention.inl"
+#define KERNEL_FILE "core/kernels/sentence_attention.inl"
 #include "core/kernels/for_each_isa.inl"
 
 namespace seq2seq_kit::kernels {

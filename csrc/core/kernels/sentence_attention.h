@@ -1,10 +1,11 @@
-// Scaled dot-product attention of one sentence and one group of heads, forward and backward. Raw pointers, no
-// allocation. Computed in float32 whatever the type of the numbers in memory.
+// Scaled dot-product attention of all queries of one sentence, in one group of heads, forward and backward: for
+// training and for encoders. Raw pointers, no allocation. Computed in float32 whatever the type of the numbers in
+// memory.
 #pragma once
 
 #include <cstdint>
 
-#include "core/kernels/training/bfloat16.h"
+#include "core/kernels/bfloat16.h"
 
 namespace seq2seq_kit::kernels {
 

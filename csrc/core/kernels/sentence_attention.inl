@@ -1,5 +1,5 @@
 #include "core/kernels/lanes.inl"
-#include "core/kernels/training/numbers.inl"
+#include "core/kernels/numbers.inl"
 
 /// A matrix of floats in scratch: rows of a multiple of sixteen, the columns beyond the last zero unless said
 /// otherwise.
