@@ -266,7 +266,8 @@ std::vector<BadScores> Advance::on_device(const StepScores& step, const std::vec
   }
   bars = bars.to(device);
   const at::Tensor forbidden = forbidden_tokens(bars[0], bars[1], marks(eos_, vocab, device));
-  const PackedChoice choice(choose(step, sums.to(device), forbidden, wanted).pack().cpu(), vocab);
+  const bool normalise = step.kind == ScoreKind::logits || processes_logits(*options_);
+  const PackedChoice choice(choose(step, sums.to(device), forbidden, wanted, normalise).pack().cpu(), vocab);
 
   std::vector<BadScores> bad;
   for (int64_t b = 0; b < batch; ++b) {

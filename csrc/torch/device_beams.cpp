@@ -40,7 +40,7 @@ DeviceChoice DeviceBeams::advance(const StepScores& step) {
   // The limit wins over the least length.
   const at::Tensor forbidden = has_eos ? forbidden_tokens(at::logical_and(position_ < least_, ~late), late, eos_)
                                        : at::zeros({1, 1, 1}, eos_.options());
-  DeviceChoice choice = choose(step, sums_.narrow(1, 0, width), forbidden, beams_);
+  DeviceChoice choice = choose(step, sums_.narrow(1, 0, width), forbidden, beams_, step.kind == ScoreKind::logits);
   if (choice.sums.size(1) < beams_) {  // the first of all steps, with fewer tokens than slots
     const std::vector<int64_t> missing = {0, beams_ - choice.sums.size(1)};
     choice.sums = at::constant_pad_nd(choice.sums, missing, kImpossible);

@@ -54,7 +54,8 @@ at::Tensor DeviceChoice::pack() const {
   return at::cat({bits_of(sums), bits_of(log_probs), places, faults.unsqueeze(1)}, 1);
 }
 
-DeviceChoice choose(const StepScores& step, const at::Tensor& sums, const at::Tensor& forbidden, int64_t count) {
+DeviceChoice choose(const StepScores& step, const at::Tensor& sums, const at::Tensor& forbidden, int64_t count,
+                    bool normalise) {
   const at::Tensor& scores = step.scores;  // [B, K, V]
   const at::Tensor live = sums != kImpossible;
   // NaN and +inf show in the greatest score of a row.
@@ -67,8 +68,7 @@ DeviceChoice choose(const StepScores& step, const at::Tensor& sums, const at::Te
     faults = at::maximum(faults, above * static_cast<int64_t>(RowFault::above_zero));
   }
 
-  const at::Tensor log_probs =
-      step.kind == ScoreKind::logits ? at::log_softmax(scores, -1, at::kFloat) : scores.to(at::kFloat);
+  const at::Tensor log_probs = normalise ? at::log_softmax(scores, -1, at::kFloat) : scores.to(at::kFloat);
   const at::Tensor open = at::logical_and(at::logical_and(live, finite), greatest != kImpossible);  // [B, K]
   at::Tensor candidates = sums.unsqueeze(-1) + log_probs;
   candidates.masked_fill_(~open.unsqueeze(-1), kImpossible).masked_fill_(forbidden, kImpossible);

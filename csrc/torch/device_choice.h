@@ -24,8 +24,10 @@ struct DeviceChoice {
 };
 
 /// Chooses among the continuations of the live slots, those with a sum above -inf. Nothing waits for the device.
-/// `sums` [B, K] float32, `forbidden` bool, broadcastable to [B, K, V]; `count` is C, or less where there are fewer.
-DeviceChoice choose(const StepScores& step, const at::Tensor& sums, const at::Tensor& forbidden, int64_t count);
+/// `sums` [B, K] float32, `forbidden` bool, broadcastable to [B, K, V]; `count` is C, or less where there are fewer;
+/// `normalise`: the log-softmax of the scores is taken, as of logits it must be.
+DeviceChoice choose(const StepScores& step, const at::Tensor& sums, const at::Tensor& forbidden, int64_t count,
+                    bool normalise);
 
 /// Where EOS may not come (`bars_eos` [B] bool) or nothing else (`bars_others` [B] bool), for `eos` [V] bool:
 /// [B, 1, V] bool.

@@ -210,8 +210,15 @@ class PairTask(TextTask):
         return self.cut(self.encode_sources([example.source])[0])
 
     def source_tokens(self, example: Example) -> list[str]:
-        """The tokens of the source that the model reads, what is put before and after it among them."""
-        return self.source_tokenizer.tokens(self.source_ids(example))
+        """The tokens of the source that the model reads, what is put before and after it among them. A model that copies
+        words reads more than the vocabulary: its unknown words are told."""
+        ids = self.source_ids(example)
+        tokens = self.source_tokenizer.tokens(ids)
+        if not (self.copies and self._whole_words):
+            return tokens
+        unknown = self.source_tokenizer.unk_id
+        own = zip(ids, self.source_words(example), tokens, strict=True)
+        return [word if token == unknown and word is not None else text for token, word, text in own]
 
     def sentences(self, example: Example) -> list[Example]:
         """An example for each sentence of the source."""

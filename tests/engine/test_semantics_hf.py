@@ -45,6 +45,14 @@ def diverse_options(draw: st.DrawFn, vocab: int) -> SearchOptions:
     )
 
 
+def test_log_probs_that_do_not_sum_to_one_are_normalised_on_the_device_too() -> None:
+    """Where processors see logits, that is greedily, every step's scores are taken for logits."""
+    step = TableStep(torch.tensor([[[-4.6, -5.6, -6.6, -7.6, -4.9]]]), kind="log_probs")
+    options = SearchOptions(semantics="hf", numerics="reference", max_length=3)
+    found = [search(step, step.state(), options, _select_on_device=on_device) for on_device in (False, True)]
+    assert found[0] == found[1] == [reference_search(step.scores(0), options, kind="log_probs")]
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_engine_equals_reference(data: st.DataObject) -> None:

@@ -54,6 +54,7 @@ def test_own_words_have_ids_beyond_the_vocabulary_in_source_and_target() -> None
     assert encoded.extras["copies"] == [ids["the"], known, comma, ids["the"], known + 1, comma, ids["the"], known, -1]
     assert encoded.target == [known, comma, ids["cat"], comma, 3, 2]  # a word of neither side is unknown
     output = task.decode(example, [hypothesis(encoded.target), hypothesis([known + 1, 2])])
+    assert output.source_tokens == ["the", "Zebra", ",", "the", "Yak", ",", "the", "Zebra", "</s>"]
     assert task.decode(Example("the cat"), [hypothesis([known, 2])]).text == "<unk>"  # another source
     assert output.text == "Zebra , cat , <unk>" and output.alternatives[0].text == "Yak"
     assert output.tokens[0] == output.top_tokens[0][0][0] == "Zebra"
