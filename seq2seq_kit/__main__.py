@@ -1,15 +1,16 @@
 """``s2s``, and ``python -m seq2seq_kit``."""
 
 import sys
+from collections.abc import Sequence
 
 
-def main() -> None:
-    """Run this process's command line and exit."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line (default: this process's) and exit."""
     try:
         from seq2seq_kit.cli import main as run
     except KeyboardInterrupt:  # imports take a moment
         sys.exit(130)
-    run()
+    run(arguments)
 
 
 if __name__ == "__main__":
