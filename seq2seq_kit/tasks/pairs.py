@@ -210,8 +210,8 @@ class PairTask(TextTask):
         return self.cut(self.encode_sources([example.source])[0])
 
     def source_tokens(self, example: Example) -> list[str]:
-        """The tokens of the source that the model reads, what is put before and after it among them. A model that copies
-        words reads more than the vocabulary: its unknown words are told."""
+        """The tokens of the source that the model reads, what is put before and after it among them; words that can be
+        copied, unknown ones too."""
         ids = self.source_ids(example)
         tokens = self.source_tokenizer.tokens(ids)
         if not (self.copies and self._whole_words):
