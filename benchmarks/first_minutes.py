@@ -22,9 +22,8 @@ AVERAGED = 2
 
 def run(options: Options) -> results.Result:
     """Train for as long as JoeyNMT was, and compare at its three times and on the test set."""
-    converted = german.convert("de")
-    data = (f"data.train=[{converted}/train.tsv]", f"data.dev=[{converted}/val.tsv]", "search.beam_size=1")
-    folder = translation.trained(CONFIG, replace(options, overrides=(*data, *options.overrides)))
+    german.convert("de")
+    folder = translation.trained(CONFIG, replace(options, overrides=("search.beam_size=1", *options.overrides)))
     points = german.curve(folder)
     scores = german.score(folder, "de", options.threads, AVERAGED)
     case = f"test_2016_flickr, beam {german.BEAM}, last {AVERAGED} averaged"
