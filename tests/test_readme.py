@@ -33,7 +33,8 @@ assert output.attention[1, :, 2:].max() == 0, "weights on padding"
 assert output.attention[0, 1].argmax() == 1, "the window moves"
 with torch.no_grad():
     state = model.eval().decoder.init_state(model.encoder(batch), 2)
-    found = seq2seq_kit.search(model.decoder.step, state, SearchOptions(beam_size=3, max_length=5, attention=True))
+    options = SearchOptions(beam_size=3, min_length=2, max_length=5, attention=True)
+    found = seq2seq_kit.search(model.decoder.step, state, options)
 assert found[0][0].attention[1].argmax() == 1
 print("decoded", len(found))
 """
